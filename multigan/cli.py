@@ -1,0 +1,260 @@
+"""The command line: parses, calls, prints. Importing it imports no torch.
+
+A plugin's own verbs (``translate``, for example) are mounted beside these. What a user can mend is
+printed as one line with exit code 2; anything else is a bug and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from multigan import __version__, registry
+from multigan.errors import MultiganError, PluginError, suggestion
+from multigan.plugin import load
+
+app = typer.Typer(
+    name="multigan",
+    help="Adversarial generation in every modality.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def main() -> None:
+    """The entry point of the ``multigan`` command."""
+    for plugin in registry.plugins().values():
+        if plugin.verbs:
+            verbs: typer.Typer = load(plugin.verbs)
+            app.registered_commands.extend(verbs.registered_commands)
+    try:
+        app()
+    except MultiganError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except BrokenPipeError:
+        # The reader (head, less) has what it wanted; Python must not complain while closing.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def run(
+    recipe: Annotated[str, typer.Argument(help="A recipe file, a bare name, or a run folder.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="train.batch_size=32")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Run folder; default runs/NAME.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the newest checkpoint.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the whole recipe and stop.")
+    ] = False,
+) -> None:
+    """Train what a recipe describes."""
+    from multigan.config.recipe import load_recipe
+
+    if Path(recipe).is_dir() and resume and output is None:
+        output = Path(recipe)
+    if dry_run:
+        print(load_recipe(recipe, overrides or ()).to_yaml(), end="")
+        return
+    loaded = load_recipe(recipe, overrides or ())  # mistakes are told before torch is imported
+    from multigan.training.train import train
+
+    train(loaded, name=Path(recipe).stem, output=output, resume=resume)
+
+
+@app.command()
+def sample(
+    model: Annotated[str, typer.Argument(help="A run, a model folder or a hub id.")],
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many.")] = 10,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same samples.")] = 0,
+    temperature: Annotated[
+        float | None, typer.Option(min=0.0, help="For text: below 1 safer, above 1 wilder.")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda ...")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File or folder; text goes to the screen.")
+    ] = None,
+) -> None:
+    """Generate from a trained model."""
+    from multigan.inference.pipeline import accepted, pipeline
+
+    pipe = pipeline(model, device=device)
+    options = accepted(pipe.sample, {"temperature": temperature})
+    result = pipe.sample(count, seed=seed, **options)
+    if output is not None:
+        for path in pipe.save_samples(result, output):
+            print(path)
+    elif texts := getattr(result, "texts", None):
+        print("\n".join(texts))
+    else:
+        raise PluginError("these samples are not text; say where to write them with -o")
+
+
+@app.command()
+def report(run: Annotated[Path, typer.Argument(help="A run folder.")]) -> None:
+    """Write report.html of a run: curves, samples over time, scores, recipe."""
+    from multigan.training.report import write_report
+
+    print(write_report(run))
+
+
+@app.command("list")
+def list_(
+    what: Annotated[str, typer.Argument(metavar="[WHAT]", help="Leave out to see all.")] = "",
+) -> None:
+    """List recipes, plugins, styles, data, metrics or objectives."""
+    tables = {
+        "recipes": _recipes,
+        "plugins": _plugins,
+        "styles": _styles,
+        "data": _data,
+        "metrics": _metrics,
+        "objectives": _objectives,
+    }
+    if what and what not in tables:
+        raise PluginError(f"cannot list '{what}'{suggestion(what, tables)}")
+    for title, rows in tables.items():
+        if what in ("", title):
+            if not what:
+                print(f"\n{title}")
+            _print_rows(rows(), indent="" if what else "  ")
+
+
+@app.command()
+def schema() -> None:
+    """Print a JSON Schema of recipes, for editors."""
+    import json
+
+    from multigan.config.schema import recipe_schema
+
+    print(json.dumps(recipe_schema(), indent=1))
+
+
+@app.command()
+def doctor() -> None:
+    """Say what works here: versions, device, precision, plugins."""
+    import platform
+    from importlib.metadata import PackageNotFoundError, version
+
+    rows = [("multigan", __version__), ("python", platform.python_version())]
+    for package in (
+        "torch",
+        "torchvision",
+        "numpy",
+        "pillow",
+        "safetensors",
+        "datasets",
+        "pydantic",
+    ):
+        try:
+            rows.append((package, version(package)))
+        except PackageNotFoundError:
+            rows.append((package, "MISSING: pip install " + package))
+    import torch
+
+    from multigan.training.engine import choose_device, choose_precision
+
+    device = choose_device()
+    rows.append(("device", str(device)))
+    if device.type == "cuda":
+        rows.append(("gpu", torch.cuda.get_device_name(device)))
+    rows.append(("precision", f"auto is {choose_precision('auto', device)}"))
+    rows.append(("cpu threads", str(torch.get_num_threads())))
+    for name, plugin in registry.plugins().items():
+        try:
+            for reference in (plugin.networks, plugin.pipeline):
+                load(reference)
+            for method in plugin.methods.values():
+                load(method.recipe)
+                load(method.gan)
+            rows.append((f"plugin {name}", "works"))
+        except Exception as error:  # whatever a plugin does wrong, the doctor reports it
+            rows.append((f"plugin {name}", f"BROKEN: {error}"))
+    rows += [(f"plugin {origin}", f"BROKEN: {why}") for origin, why in _broken()]
+    _print_rows(rows)
+
+
+def _recipes() -> list[tuple[str, str]]:
+    from multigan.config.recipe import summary
+
+    return [(name, summary(path)) for name, path in registry.recipes().items()]
+
+
+def _plugins() -> list[tuple[str, str]]:
+    rows = []
+    for name, plugin in registry.plugins().items():
+        rows.append((name, plugin.summary))
+        rows += [(f"  {name}.{key}", method.summary) for key, method in plugin.methods.items()]
+    return rows + [(origin, f"BROKEN: {why}") for origin, why in _broken()]
+
+
+def _styles() -> list[tuple[str, str]]:
+    return [
+        (name, _first_sentence(folder / "README.md"))
+        for plugin in registry.plugins()
+        for name, folder in registry.shipped_models(plugin).items()
+    ]
+
+
+def _data() -> list[tuple[str, str]]:
+    from multigan.config.sections import BUILTIN_DATA
+
+    return [
+        *BUILTIN_DATA.items(),
+        ("FOLDER or FILE", "pictures in any format; text with one sentence a line"),
+        ("OWNER/NAME", "a data set on the Hugging Face hub"),
+    ]
+
+
+def _metrics() -> list[tuple[str, str]]:
+    return [row for plugin in registry.plugins().values() for row in plugin.metrics.items()]
+
+
+def _objectives() -> list[tuple[str, str]]:
+    from multigan.config.objectives import OBJECTIVES
+
+    return list(OBJECTIVES.items())
+
+
+def _broken() -> list[tuple[str, str]]:
+    return list(registry.broken_plugins().items())
+
+
+def _first_sentence(card: Path) -> str:
+    """The first line of a model card that is neither heading nor front matter."""
+    lines: list[str] = card.read_text(encoding="utf-8").splitlines() if card.is_file() else []
+    prose = [line for line in lines if line and line[0].isalpha()]
+    return prose[0] if prose else ""
+
+
+def _print_rows(rows: list[tuple[str, str]], *, indent: str = "") -> None:
+    width = max((len(name) for name, _ in rows), default=0)
+    for name, text in rows:
+        print(f"{indent}{name:<{width}}  {text}".rstrip())

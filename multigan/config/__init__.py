@@ -1,0 +1,1 @@
+"""What a recipe can say, as typed sections; nothing here imports torch."""

@@ -1,0 +1,68 @@
+"""The sections of a recipe that every modality shares."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+NonNegative = Annotated[float, Field(ge=0.0)]
+Count = Annotated[int, Field(ge=0)]
+
+
+BUILTIN_DATA = {"builtin:scenes": "a small procedural world: pictures, captions, clips, labels"}
+"""What ``data.source`` can name without any file."""
+
+
+class Section(BaseModel):
+    """Base of every section: immutable, and an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class OptimizerConfig(Section):
+    """One optimiser, for one group of networks."""
+
+    name: Literal["adam", "adamw", "sgd", "rmsprop"] = "adam"
+    lr: PositiveFloat = 2e-4
+    betas: tuple[Fraction, Fraction] = (0.5, 0.999)
+    eps: PositiveFloat = 1e-8
+    momentum: Fraction = Field(0.0, description="for sgd and rmsprop")
+    weight_decay: NonNegative = 0.0
+    schedule: Literal["constant", "linear", "cosine"] = Field(
+        "constant", description="how the learning rate falls to zero after `hold`"
+    )
+    hold: Fraction = Field(0.0, description="share of the updates before the schedule begins")
+    warmup: Count = Field(0, description="updates over which the learning rate rises from zero")
+    clip: NonNegative = Field(0.0, description="largest gradient norm; 0 clips nothing")
+
+
+class EMAConfig(Section):
+    """An exponential moving average of the weights, which is what gets sampled and saved."""
+
+    decay: Fraction = Field(0.999, description="0 switches averaging off")
+    warmup: bool = Field(True, description="average over fewer steps while the run is young")
+
+
+class TrainConfig(Section):
+    """How the trainer runs; the method itself is in the plugin's own sections."""
+
+    batch_size: PositiveInt = Field(64, description="samples per update, over all processes")
+    accumulate: PositiveInt = Field(1, description="micro-batches into which a batch is cut")
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps ...")
+    threads: Count = Field(0, description="CPU threads; 0 leaves torch's choice")
+    workers: Count = Field(0, description="processes that load data; 0 loads in the main process")
+    compile: bool = Field(False, description="torch.compile the networks")
+    channels_last: bool = Field(False, description="memory layout that convolutions like")
+    sync_batchnorm: bool = Field(False, description="BatchNorm statistics over all GPUs")
+    log_every: PositiveInt = 50
+    preview_every: Count = Field(500, description="steps; 0 previews only at the ends of stages")
+    evaluate_every: Count = Field(0, description="steps; 0 evaluates only at the ends of stages")
+    checkpoint_every: Count = Field(500, description="steps; 0 saves only at the ends of stages")
+    keep_checkpoints: PositiveInt = 2
+    patience: PositiveInt = Field(
+        10, description="steps in a row with a non-finite loss or gradient"
+    )
+    trackers: tuple[Literal["tensorboard", "wandb"], ...] = ("tensorboard",)

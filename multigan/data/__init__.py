@@ -1,0 +1,1 @@
+"""Pictures, sentences and clips, from where they lie to what a network sees."""

@@ -1,0 +1,265 @@
+"""Captions of `builtin:scenes`: written, recognised and checked by one grammar.
+
+`captions` says true things about a scene the way people do, `is_grammatical` recognises every
+sentence the grammar has (not a list of seen ones), `is_true` tells whether one fits a scene. Sentences
+are lower case, without punctuation, and 5 to 16 words long when written here.
+
+What quantifiers mean, where D are the things described and P is what is said of them: "a D is P":
+some D is P. "two D are P": exactly two are. "the D is P": there is one D, and it is P. "both D" and
+"the two D": there are two, and all are P. "all three D": there are three, and all are P.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from functools import cache
+
+from multigan.data.phrases import Frame, Grammar
+from multigan.data.scenes import Scene, Thing, located, related
+
+_SENTENCES = """
+SENTENCE = STILL | MOVING
+
+STILL = there BE[n] subject:NP[n] GROUND? | LEAD subject:NP[n] GROUND? | here BE[n] subject:NP[n] GROUND?
+| GROUND there BE[n] subject:NP[n] | the background is GREY and there BE[n] subject:NP[n]
+| there BE[n] subject:NP[n] and second:NP[m] GROUND? | LEAD subject:NP[n] and second:NP[m] GROUND?
+| subject:NP[n] and second:NP[m] are SEEN GROUND? | subject:NP[n] BE[n] SEEN GROUND
+| there BE[n] subject:NP[n] WHERE | LEAD subject:NP[n] WHERE | WHERE there BE[n] subject:NP[n]
+| WHERE LEAD subject:NP[n] | subject:ANY[n] LIE[n] WHERE | WHERE LIE[n] subject:NP[n]
+| there BE[n] subject:NP[n] BESIDE object:ANY[m] | LEAD subject:NP[n] BESIDE object:ANY[m]
+| LEAD subject:NP[n] that LIE[n] BESIDE object:ANY[m] | subject:ANY[n] LIE[n] BESIDE object:ANY[m]
+| BESIDE object:ANY[m] there BE[n] subject:NP[n] | BESIDE object:ANY[m] LIE[n] subject:NP[n]
+| subject:ANY[n] BE[n] THAN object:ANY[sg] | there BE[n] subject:NP[n] that BE[n] THAN object:ANY[sg]
+| LEAD subject:NP[n] that BE[n] THAN object:ANY[sg] | QUALITY | QUALITY and also:QUALITY
+
+MOVING = MOVE | MOVE CONJUNCTION also:MOVE | LEAD subject:NP[n] that DO[n] | LEAD subject:NP[n] DOING
+| there BE[n] subject:NP[n] that DO[n] | there BE[n] subject:NP[n] DOING
+MOVE = subject:ANY[n] DO[n] | subject:ANY[n] BE[n] DOING
+CONJUNCTION = and | while | as
+QUALITY = subject:DEF[n] BE[n] quality:HUE[p] | subject:DEF[n] BE[n] quality:SIZE[p]
+
+LEAD = PICTURE SHOW | PICTURE has | we see | we can see | you can see
+PICTURE = the picture | the image | this picture | this image
+SHOW = shows | contains
+SEEN = shown | visible
+GROUND = on a GREY background
+GREY = white {background=white} | black {background=black} | grey {background=grey}
+
+ANY[n] = NP[n] | DEF[n]
+NP[sg] = a NOM[sg,c] {number=some} | an NOM[sg,v] {number=some}
+NP[pl] = two NOM[pl,p] {number=two} | three NOM[pl,p] {number=three}
+DEF[sg] = the NOM[sg,p] {number=the}
+DEF[pl] = both NOM[pl,p] {number=both} | the two NOM[pl,p] {number=both}
+| all three NOM[pl,p] {number=all}
+NOM[n,p] = NOUN[n,p] | SIZE[p] NOUN[n,q] | HUE[p] NOUN[n,q] | SIZE[p] HUE[q] NOUN[n,r]
+| NOUN[n,p] that BE[n] HUE[q] | SIZE[p] NOUN[n,q] that BE[n] HUE[r] | HUE[p] NOUN[n,q] that BE[n] SIZE[r]
+
+SIZE[c] = small {size=small} | little {size=small} | tiny {size=small} | large {size=large}
+| big {size=large}
+SIZE[v] = enormous {size=large}
+HUE[c] = red {colour=red} | green {colour=green} | blue {colour=blue} | yellow {colour=yellow}
+| purple {colour=purple} | pink {colour=pink} | brown {colour=brown}
+HUE[v] = orange {colour=orange}
+BE[sg] = is
+BE[pl] = are
+LIE[n] = BE[n] | can be seen
+LIE[sg] = sits | lies
+LIE[pl] = sit | lie
+
+BESIDE = to the left of {relation=left} | left of {relation=left} | to the right of {relation=right}
+| right of {relation=right} | above {relation=above} | over {relation=above}
+| below {relation=below} | under {relation=below} | beneath {relation=below}
+THAN = bigger than {relation=bigger} | larger than {relation=bigger} | smaller than {relation=smaller}
+WHERE = at the EDGE | in the middle {across=middle} | on the SIDE | in the EDGE SIDE corner
+EDGE = top {along=top} | bottom {along=bottom}
+SIDE = left {across=left} | right {across=right}
+
+DO[sg] = moves WAY | slides WAY | bounces {action=bounce} | grows {action=grow}
+| gets bigger {action=grow} | shrinks {action=shrink} | gets smaller {action=shrink}
+| spins {action=spin} | turns around {action=spin} | stays still {action=still}
+DO[pl] = move WAY | slide WAY | bounce {action=bounce} | grow {action=grow} | get bigger {action=grow}
+| shrink {action=shrink} | get smaller {action=shrink} | spin {action=spin}
+| turn around {action=spin} | stay still {action=still}
+DOING = moving WAY | sliding WAY | bouncing {action=bounce} | growing {action=grow}
+| getting bigger {action=grow} | shrinking {action=shrink} | getting smaller {action=shrink}
+| spinning {action=spin} | turning around {action=spin} | staying still {action=still}
+WAY = to the left {action=left} | left {action=left} | to the right {action=right}
+| right {action=right} | up {action=up} | upwards {action=up} | down {action=down}
+| downwards {action=down}
+"""
+_NOUNS = {
+    "circle": ("circle circles", "disc discs"),
+    "square": ("square squares", "box boxes"),
+    "triangle": ("triangle triangles",),
+    "star": ("star stars",),
+    "diamond": ("diamond diamonds",),
+    "ring": ("ring rings",),
+    "cross": ("cross crosses",),
+    "oval": ("oval ovals",),
+    "": ("shape shapes", "object objects"),
+}
+_LENGTHS = range(5, 17)
+
+
+def captions(scene: Scene, n: int = 5, *, moving: bool = False, seed: int = 0) -> list[str]:
+    """Different true sentences about a scene, always the same ones for the same scene and seed.
+
+    Args:
+        scene: what to speak of.
+        n: how many; the first n of more are the same sentences.
+        moving: speak of what happens in the clip instead of what the picture shows.
+        seed: another seed, other sentences.
+    """
+    rng = random.Random(f"{seed} {moving} {scene}")
+    found: dict[str, None] = {}
+    while len(found) < n:
+        frame = _plan_motion(scene, rng) if moving else _plan_still(scene, rng)
+        words = _grammar().derive(frame, rng) if _holds(frame, scene) else None
+        if words and len(words) in _LENGTHS:
+            found[" ".join(words)] = None
+    return list(found)
+
+
+def is_grammatical(sentence: str) -> bool:
+    """Whether a sentence is one of the language of captions, true or not, of any length."""
+    return bool(_grammar().parse(sentence.split()))
+
+
+def is_true(sentence: str, scene: Scene) -> bool:
+    """Whether a sentence is grammatical and one of its readings is true of a scene."""
+    return any(_holds(frame, scene) for frame in _grammar().parse(sentence.split()))
+
+
+def vocabulary() -> list[str]:
+    """All words of the language of captions, in alphabetical order."""
+    return sorted(_grammar().words)
+
+
+@cache
+def _grammar() -> Grammar:
+    rules = []
+    for shape, nouns in _NOUNS.items():
+        for number, noun in ((n, w) for pair in nouns for n, w in zip(("sg", "pl"), pair.split(), strict=True)):
+            sound = "v" if noun[0] in "aeiou" else "c"
+            rules.append(f"NOUN[{number},{sound}] = {noun}" + (f" {{shape={shape}}}" if shape else ""))
+    number, sound = ("sg", "pl"), ("c", "v")
+    features = {"n": number, "m": number, "p": sound, "q": sound, "r": sound}
+    text = _SENTENCES + "\n" + "\n".join(rules)
+    return Grammar(text, features=features, start="SENTENCE")
+
+
+def _holds(frame: Frame, scene: Scene) -> bool:
+    """Whether what a frame says is true of a scene."""
+    if frame.get("background", scene.background) != scene.background:
+        return False
+    if "also" in frame and not _holds(frame["also"], scene):
+        return False
+    if not _quantified(frame["subject"], scene, lambda thing: _said_of(thing, frame, scene)):
+        return False
+    return "second" not in frame or _quantified(frame["second"], scene, lambda thing: True)
+
+
+def _said_of(thing: Thing, frame: Frame, scene: Scene) -> bool:
+    """Whether the predicate of a frame is true of a thing."""
+    if frame.get("action", thing.action) != thing.action:
+        return False
+    if "quality" in frame and not _described(thing, frame["quality"]):
+        return False
+    places = [frame[key] for key in ("along", "across") if key in frame]
+    if not all(located(place, thing) for place in places):
+        return False
+    if "relation" not in frame:
+        return True
+    return _quantified(frame["object"], scene, lambda other: related(frame["relation"], thing, other))
+
+
+def _quantified(phrase: Frame, scene: Scene, predicate: Callable[[Thing], bool]) -> bool:
+    described = [thing for thing in scene.things if _described(thing, phrase)]
+    true_of = sum(map(predicate, described))
+    match phrase["number"]:
+        case "some":
+            return true_of >= 1
+        case "two":
+            return true_of == 2
+        case "three":
+            return true_of == 3
+    whole = {"the": 1, "both": 2, "all": 3}[phrase["number"]]
+    return len(described) == true_of == whole
+
+
+def _described(thing: Thing, phrase: Frame) -> bool:
+    return all(
+        phrase.get(key, value) == value
+        for key, value in (("shape", thing.shape), ("colour", thing.colour), ("size", thing.size))
+    )
+
+
+def _plan_still(scene: Scene, rng: random.Random) -> Frame:
+    """Something to say about a picture; it need not be true yet."""
+    subject = rng.choice(scene.things)
+    others = [thing for thing in scene.things if thing is not subject]
+    frame: Frame = {"subject": _describe(subject, scene, rng)}
+    kind = rng.choice(["there", "and", "ground", "where", "relation", "relation", "relation", "than", "quality"])
+    if kind in ("and", "relation", "than") and not others:
+        kind = "where"
+    match kind:
+        case "and":
+            second = [thing for thing in others if not _described(thing, frame["subject"])]
+            if second:  # else it would count the same thing twice
+                frame["second"] = _describe(rng.choice(second), scene, rng)
+        case "where":
+            where = rng.choice((("along",), ("across",), ("along", "across")))
+            choices = {"along": ("top", "bottom"), "across": ("left", "right", "middle")}
+            frame |= {key: rng.choice(choices[key]) for key in where}
+        case "relation" | "than":
+            other = rng.choice(others)
+            frame["relation"] = _relation(subject, other, rng, kind)
+            frame["object"] = _describe(other, scene, rng)
+        case "quality":
+            _give_quality(frame, subject, scene, rng)
+            if others and rng.random() < 0.8:
+                other = rng.choice(others)
+                frame["also"] = {"subject": _describe(other, scene, rng)}
+                _give_quality(frame["also"], other, scene, rng)
+    if kind == "ground" or (kind in ("and", "there") and rng.random() < 0.4):
+        frame["background"] = scene.background
+    return frame
+
+
+def _plan_motion(scene: Scene, rng: random.Random) -> Frame:
+    """Something to say about a clip; it need not be true yet."""
+    first, *rest = rng.sample(scene.things, len(scene.things))
+    frame: Frame = {"subject": _describe(first, scene, rng), "action": first.action}
+    if rest and rng.random() < 0.4:
+        frame["also"] = {"subject": _describe(rest[0], scene, rng), "action": rest[0].action}
+    return frame
+
+
+def _relation(subject: Thing, other: Thing, rng: random.Random, kind: str) -> str:
+    if kind == "than":
+        return rng.choice(("bigger", "smaller"))
+    dx, dy = subject.x - other.x, subject.y - other.y
+    if abs(dx) > abs(dy):  # what people would say first
+        return "left" if dx < 0 else "right"
+    return "above" if dy < 0 else "below"
+
+
+def _describe(thing: Thing, scene: Scene, rng: random.Random) -> Frame:
+    """A noun phrase that fits a thing, with some of its qualities and a number that is right."""
+    phrase: Frame = {}
+    for key, chance in (("shape", 0.93), ("colour", 0.75), ("size", 0.5)):
+        if rng.random() < chance:
+            phrase[key] = getattr(thing, key)
+    number = sum(_described(other, phrase) for other in scene.things)
+    phrase["number"] = rng.choice((("some", "the"), ("two", "both"), ("three", "all"))[number - 1])
+    return phrase
+
+
+def _give_quality(frame: Frame, thing: Thing, scene: Scene, rng: random.Random) -> None:
+    """Turn "the red circle" into "the circle is red"."""
+    key = rng.choice(("colour", "size"))
+    frame["subject"].pop(key, None)
+    frame["quality"] = {key: getattr(thing, key)}
+    number = sum(_described(other, frame["subject"]) for other in scene.things)
+    frame["subject"]["number"] = ("the", "both", "all")[number - 1]

@@ -1,0 +1,67 @@
+"""What a modality tells the core about itself: a manifest, without importing torch.
+
+A plugin is a folder in ``multigan/plugins/`` whose ``__init__.py`` holds ``PLUGIN = Plugin(...)``,
+or any installed package with an entry point in the group ``multigan.plugins`` that points at such
+an object. Everything heavy is named as ``"module:attribute"`` and imported when it is used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from multigan.errors import PluginError
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way of training: a typed recipe and the GAN that it builds.
+
+    Attributes:
+        summary: One sentence for ``multigan list plugins``.
+        recipe: ``"module:Class"`` of a `multigan.config.recipe.Recipe` subclass (no torch inside).
+        gan: ``"module:Class"`` of a `multigan.training.phases.GAN`, built as ``Class(recipe)``.
+    """
+
+    summary: str
+    recipe: str
+    gan: str
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A modality.
+
+    Attributes:
+        name: The task, as in ``plugin: text`` and ``multigan.pipeline("text")``.
+        summary: One sentence.
+        methods: Ways of training; the first one is the default.
+        networks: ``"module"`` whose ``NETWORKS`` maps names in saved models to classes.
+        pipeline: ``"module:Class"`` of a `multigan.inference.pipeline.Pipeline` subclass.
+        verbs: ``"module:app"`` of a Typer app with command-line verbs, importable without torch.
+        metrics: Names of what ``evaluate`` reports, each with a sentence.
+    """
+
+    name: str
+    summary: str
+    methods: Mapping[str, Method]
+    networks: str
+    pipeline: str
+    verbs: str | None = None
+    metrics: Mapping[str, str] = field(default_factory=dict)
+
+
+def load(reference: str) -> Any:
+    """Imports ``"module:attribute"`` (or ``"module"``).
+
+    Raises:
+        PluginError: The module or the attribute does not exist, or the import fails.
+    """
+    module_name, _, attribute = reference.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+        return getattr(module, attribute) if attribute else module
+    except (ImportError, AttributeError) as error:
+        raise PluginError(f"cannot load '{reference}': {error}") from error

@@ -1,0 +1,1 @@
+"""One folder per modality; each tells the core about itself in a torch-free manifest."""

@@ -1,0 +1,1 @@
+"""The adversarial-training core: phases are data, one trainer plays them."""

@@ -1,0 +1,216 @@
+"""``report.html``: a run on one page that needs no network and no other file.
+
+Scores over time, losses, samples from the first to the last, the recipe and the provenance; curves
+are inline SVG, pictures are embedded.
+"""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from multigan.errors import CheckpointError
+from multigan.training.tracking import read_metrics
+
+Curve = list[tuple[float, float]]
+
+SHOWN_SAMPLES = 6
+WIDTH, HEIGHT, MARGIN = 420, 200, 44
+COLOURS = ("#2563eb", "#dc2626", "#059669", "#d97706", "#7c3aed", "#0891b2")
+
+STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; color: #1f2937; max-width: 960px; margin: 2em auto;
+  padding: 0 1em; }
+h1, h2 { line-height: 1.2; } h2 { margin-top: 2em; border-bottom: 1px solid #e5e7eb; }
+table { border-collapse: collapse; } th, td { padding: .2em .8em; text-align: right; }
+th:first-child, td:first-child { text-align: left; } tr:nth-child(even) { background: #f3f4f6; }
+pre { background: #f3f4f6; padding: 1em; overflow: auto; white-space: pre-wrap; }
+figure { display: inline-block; margin: .5em; } figcaption { font-size: 13px; color: #6b7280; }
+img { max-width: 100%; image-rendering: auto; }
+"""
+
+
+def write_report(folder: Path) -> Path:
+    """Writes ``report.html`` into a run folder.
+
+    Returns:
+        Its path.
+
+    Raises:
+        CheckpointError: The folder is not a run.
+    """
+    if not (folder / "recipe.yaml").is_file():
+        raise CheckpointError(f"{folder} is not a run folder: it has no recipe.yaml")
+    entries = read_metrics(folder / "metrics.jsonl")
+    evaluations = [entry for entry in entries if entry.get("kind") == "evaluate"]
+    losses = [entry for entry in entries if entry.get("kind") == "train"]
+    stages = _stage_starts(losses)
+    parts = [
+        f"<h1>{escape(folder.resolve().name)}</h1>",
+        "<h2>Scores</h2>" + (_score_table(evaluations) if evaluations else "<p>None measured.</p>"),
+        _figures(_curves(evaluations), stages),
+        "<h2>Samples</h2>" + _samples(folder / "samples"),
+        "<h2>Losses</h2>" + _figures(_loss_curves(losses), stages),
+        "<h2>Recipe</h2>" + _text(folder / "recipe.yaml"),
+        "<h2>Provenance</h2>" + _text(folder / "provenance.json"),
+    ]
+    page = (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        f"<title>{escape(folder.resolve().name)}</title><style>{STYLE}</style></head><body>"
+        + "\n".join(parts)
+        + "</body></html>\n"
+    )
+    path = folder / "report.html"
+    path.write_text(page, encoding="utf-8")
+    return path
+
+
+def _values(entry: Mapping[str, Any]) -> dict[str, float]:
+    return {
+        key: float(value)
+        for key, value in entry.items()
+        if key not in ("kind", "step", "stage") and isinstance(value, int | float)
+    }
+
+
+def _score_table(evaluations: Sequence[Mapping[str, Any]]) -> str:
+    """One row for each evaluation: a GAN's scores stand below those of its pretraining."""
+    names = list(dict.fromkeys(name for entry in evaluations for name in _values(entry)))
+    head = "".join(f"<th>{escape(name)}</th>" for name in names)
+    rows = []
+    for entry in evaluations:
+        values = _values(entry)
+        cells = "".join(
+            f"<td>{values[name]:.4g}</td>" if name in values else "<td></td>" for name in names
+        )
+        stage = escape(str(entry.get("stage", "")))
+        rows.append(f"<tr><td>{stage}</td><td>{entry['step']}</td>{cells}</tr>")
+    return f"<table><tr><th>stage</th><th>step</th>{head}</tr>{''.join(rows)}</table>"
+
+
+def _curves(entries: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Curve]]:
+    """One chart for each score."""
+    charts: dict[str, dict[str, Curve]] = defaultdict(lambda: defaultdict(list))
+    for entry in entries:
+        for name, value in _values(entry).items():
+            charts[name][name].append((entry["step"], value))
+    return charts
+
+
+def _loss_curves(entries: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Curve]]:
+    """One chart for each phase, with its terms together; gradient norms have a chart of theirs."""
+    charts: dict[str, dict[str, Curve]] = defaultdict(lambda: defaultdict(list))
+    for entry in entries:
+        for name, value in _values(entry).items():
+            phase, _, term = name.rpartition("/")
+            chart = "gradient norms" if term == "gradient-norm" else phase
+            charts[chart][phase if term == "gradient-norm" else term].append((entry["step"], value))
+    return charts
+
+
+def _stage_starts(entries: Sequence[Mapping[str, Any]]) -> list[tuple[int, str]]:
+    """(last step of the stage before, name) for each stage but the first."""
+    starts = []
+    for before, entry in itertools.pairwise(entries):
+        if before.get("stage") != entry.get("stage"):
+            starts.append((int(before["step"]), str(entry.get("stage"))))
+    return starts
+
+
+def _figures(charts: Mapping[str, Mapping[str, Curve]], stages: Sequence[tuple[int, str]]) -> str:
+    return "".join(
+        f"<figure>{_svg(curves, stages)}<figcaption>{escape(title)}</figcaption></figure>"
+        for title, curves in charts.items()
+    )
+
+
+def _svg(curves: Mapping[str, Curve], stages: Sequence[tuple[int, str]]) -> str:
+    """A line chart; a value that is no finite number leaves a gap."""
+    points = [p for curve in curves.values() for p in curve if abs(p[1]) < float("inf")]
+    if not points:
+        return "<p>no finite values</p>"
+    left, right = min(p[0] for p in points), max(p[0] for p in points)
+    low, high = min(p[1] for p in points), max(p[1] for p in points)
+    across, up = (right - left) or 1.0, (high - low) or 1.0
+
+    def x(step: float) -> float:
+        return MARGIN + (step - left) / across * (WIDTH - MARGIN - 8)
+
+    def y(value: float) -> float:
+        return HEIGHT - 22 - (value - low) / up * (HEIGHT - 34)
+
+    shapes = []
+    for step, name in stages:
+        if left < step < right:
+            shapes.append(
+                f'<line x1="{x(step):.1f}" y1="8" x2="{x(step):.1f}" y2="{HEIGHT - 22}" '
+                f'stroke="#d1d5db" stroke-dasharray="3"><title>{escape(name)}</title></line>'
+            )
+    for number, (name, curve) in enumerate(curves.items()):
+        colour = COLOURS[number % len(COLOURS)]
+        finite = [p for p in curve if abs(p[1]) < float("inf")]
+        line = " ".join(f"{x(step):.1f},{y(value):.1f}" for step, value in finite)
+        shapes.append(
+            f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="1.5"/>'
+        )
+        shapes += [
+            f'<circle cx="{x(step):.1f}" cy="{y(value):.1f}" r="2" fill="{colour}">'
+            f"<title>step {step:g}: {value:.4g}</title></circle>"
+            for step, value in finite
+            if len(finite) <= 40
+        ]
+        if len(curves) > 1:
+            shapes.append(
+                f'<text x="{WIDTH - 8}" y="{18 + 13 * number}" fill="{colour}" '
+                f'text-anchor="end" font-size="11">{escape(name)}</text>'
+            )
+    labels = (
+        (MARGIN - 4, HEIGHT - 22, "end", f"{low:.3g}"),
+        (MARGIN - 4, 16, "end", f"{high:.3g}"),
+        (MARGIN, HEIGHT - 6, "start", f"{left:g}"),
+        (WIDTH - 8, HEIGHT - 6, "end", f"step {right:g}"),
+    )
+    shapes += [
+        f'<text x="{a}" y="{b}" text-anchor="{anchor}" font-size="11" fill="#6b7280">{text}</text>'
+        for a, b, anchor, text in labels
+    ]
+    return (
+        f'<svg width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}" '
+        f'role="img">{"".join(shapes)}</svg>'
+    )
+
+
+def _samples(folder: Path) -> str:
+    """Samples spread evenly over the run."""
+    parts = []
+    for suffix in (".txt", ".png"):
+        files = sorted(folder.glob(f"step-*{suffix}"))
+        last = max(len(files) - 1, 1)
+        chosen = sorted({round(i * last / (SHOWN_SAMPLES - 1)) for i in range(SHOWN_SAMPLES)})
+        for path in (files[i] for i in chosen if i < len(files)):
+            step = int(path.stem.removeprefix("step-"))
+            if suffix == ".txt":
+                lines = path.read_text(encoding="utf-8").splitlines()[:10]
+                parts.append(f"<h3>step {step}</h3><pre>{escape(chr(10).join(lines))}</pre>")
+            else:
+                data = base64.b64encode(path.read_bytes()).decode()
+                parts.append(
+                    f'<figure><img alt="samples at step {step}" src="data:image/png;base64,{data}">'
+                    f"<figcaption>step {step}</figcaption></figure>"
+                )
+    return "".join(parts) or "<p>None yet.</p>"
+
+
+def _text(path: Path) -> str:
+    if not path.is_file():
+        return "<p>Missing.</p>"
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".json":
+        text = json.dumps(json.loads(text), indent=2)
+    return f"<pre>{escape(text)}</pre>"

@@ -1,0 +1,144 @@
+"""The run folder: everything that one training leaves behind.
+
+runs/NAME/
+  recipe.yaml        the recipe with every default written out
+  provenance.json    versions, commit, device, command
+  metrics.jsonl      all numbers                       tensorboard/   the same, to browse
+  samples/           previews                          checkpoints/   to resume from
+  model/             what multigan.pipeline() loads    report.html    all of it on one page
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from multigan.config.recipe import Recipe
+from multigan.errors import MultiganError, RecipeError
+from multigan.training.checkpoint import Checkpoints
+from multigan.training.engine import Engine
+
+
+class Run:
+    """Paths of one run.
+
+    Args:
+        folder: Of the run.
+        keep_checkpoints: How many of the newest to keep.
+    """
+
+    def __init__(self, folder: Path, *, keep_checkpoints: int = 2) -> None:
+        self.folder = folder
+        self.recipe = folder / "recipe.yaml"
+        self.samples = folder / "samples"
+        self.model = folder / "model"
+        self.report = folder / "report.html"
+        self.checkpoints = Checkpoints(folder / "checkpoints", keep=keep_checkpoints)
+
+
+def open_run(
+    recipe: Recipe, *, name: str, output: Path | None, resume: bool, engine: Engine
+) -> Run:
+    """Makes a run folder, or goes back into one.
+
+    Args:
+        recipe: Written into the folder.
+        name: Of the recipe; the folder is ``runs/NAME``, ``runs/NAME-2`` ... without ``output``.
+        output: The folder that the user asked for.
+        resume: Whether to go on in a folder that exists. With no folder to go back into, a new run
+            begins, so that a job scheduler can always say ``--resume``.
+        engine: Rank 0 chooses and writes; the others follow.
+
+    Raises:
+        RecipeError: The folder holds a run already, and ``resume`` was not asked for.
+    """
+    problem: str | None = None
+    folder = output or Path("runs") / name
+    if engine.is_main:
+        try:
+            folder = _choose(folder, numbered=output is None, resume=resume)
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "recipe.yaml").write_text(recipe.to_yaml(), encoding="utf-8")
+            _write_provenance(folder / "provenance.json", engine)
+        except MultiganError as error:
+            problem = str(error)
+        except OSError as error:
+            problem = f"cannot write to {folder}: {error.strerror}"
+    problem, folder = engine.broadcast((problem, folder))
+    if problem:
+        raise RecipeError(problem)
+    return Run(folder, keep_checkpoints=recipe.train.keep_checkpoints)
+
+
+def _choose(folder: Path, *, numbered: bool, resume: bool) -> Path:
+    if folder.exists() and not folder.is_dir():
+        raise RecipeError(f"{folder} is a file; name a folder for the run")
+    if resume:
+        return _newest(folder) if numbered else folder
+    if not folder.exists() or not any(folder.iterdir()):
+        return folder
+    if numbered:
+        number = 2
+        while (candidate := folder.with_name(f"{folder.name}-{number}")).exists():
+            number += 1
+        return candidate
+    raise RecipeError(f"{folder} is not empty; add --resume to go on, or name another folder")
+
+
+def _newest(folder: Path) -> Path:
+    """Of ``runs/x``, ``runs/x-2`` ... the last."""
+    number = 2
+    while (candidate := folder.with_name(f"{folder.name}-{number}")).exists():
+        folder, number = candidate, number + 1
+    return folder
+
+
+def _write_provenance(path: Path, engine: Engine) -> None:
+    from importlib.metadata import PackageNotFoundError, version
+
+    versions = {}
+    for package in ("multigan", "torch", "torchvision", "numpy", "pillow", "safetensors"):
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = "not installed"
+    entry = {
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "python": platform.python_version(),
+        "versions": versions,
+        "git_commit": _git_commit(),
+        "platform": platform.platform(),
+        "device": str(engine.device),
+        "precision": engine.precision,
+        "processes": engine.world_size,
+    }
+    history = []
+    if path.is_file():
+        try:
+            history = json.loads(path.read_text(encoding="utf-8"))["starts"]
+        except (ValueError, KeyError, TypeError):
+            history = []
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps({"starts": [*history, entry]}, indent=2) + "\n", "utf-8")
+    os.replace(partial, path)
+
+
+def _git_commit() -> str | None:
+    """The commit of the checkout that this code runs from, if it is one."""
+    here = Path(__file__).resolve().parent
+    if not (here.parent.parent / ".git").exists():
+        return None
+    result = subprocess.run(
+        ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return result.stdout.strip() or None

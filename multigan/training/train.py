@@ -1,0 +1,117 @@
+"""``multigan.train``: from a recipe to a trained model in a run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from multigan.config.recipe import Recipe, load_recipe, method_of
+from multigan.inference.pretrained import save_model
+from multigan.plugin import load
+from multigan.training.console import ConsoleWatcher
+from multigan.training.engine import Engine
+from multigan.training.phases import GAN
+from multigan.training.report import write_report
+from multigan.training.run import Run, open_run
+from multigan.training.tracking import Tracker, read_metrics
+from multigan.training.trainer import Trainer
+
+
+def train(
+    recipe: Recipe | str | Path,
+    *,
+    overrides: Sequence[str] = (),
+    name: str | None = None,
+    output: str | Path | None = None,
+    resume: bool = False,
+    quiet: bool = False,
+) -> Path:
+    """Trains what a recipe describes.
+
+    Under ``torchrun`` every process calls this; gradients are averaged between them.
+
+    Args:
+        recipe: A recipe, a path, a bare name such as ``"textgan"``, or a run folder.
+        overrides: ``"train.batch_size=32"``; only with a path or a name.
+        name: Of the run, if the recipe does not come from a file.
+        output: The run folder; by default ``runs/NAME``, numbered if that exists.
+        resume: Go on from the newest checkpoint in the folder.
+        quiet: Print nothing.
+
+    Returns:
+        The run folder; ``multigan.pipeline(folder)`` loads the model.
+
+    Raises:
+        MultiganError: What the user can mend, in one line.
+    """
+    if name is None:
+        name = recipe.plugin if isinstance(recipe, Recipe) else Path(recipe).stem
+    if not isinstance(recipe, Recipe):
+        recipe = load_recipe(recipe, overrides)
+    engine = Engine(recipe.train)
+    try:
+        torch.manual_seed(recipe.seed)
+        gan = build_gan(recipe)
+        run = open_run(
+            recipe,
+            name=name,
+            output=Path(output) if output is not None else None,
+            resume=resume,
+            engine=engine,
+        )
+        _play(gan, recipe, engine=engine, run=run, resume=resume, quiet=quiet)
+        return run.folder
+    finally:
+        engine.close()
+
+
+def build_gan(recipe: Recipe) -> GAN:
+    """Makes the GAN that a recipe describes, with fresh weights."""
+    _, method = method_of(recipe.plugin, recipe.method)
+    gan: GAN = load(method.gan)(recipe)
+    return gan
+
+
+def _play(gan: GAN, recipe: Recipe, *, engine: Engine, run: Run, resume: bool, quiet: bool) -> None:
+    trainer = Trainer(gan, recipe, engine=engine, run=run)
+    resumed = resume and trainer.resume()
+    if not engine.is_main:
+        trainer.fit()
+        return
+    tracker = Tracker(run.folder, views=recipe.train.trackers, step=trainer.step)
+    with ConsoleWatcher(run, tracker, quiet=quiet) as watcher:
+        trainer.watcher = watcher
+        if resume:
+            start = f"step {trainer.step}" if resumed else "the beginning: no checkpoint there yet"
+            watcher.console.print(f"resuming {run.folder} from {start}", markup=False)
+        complete = trainer.fit()
+        save_model(
+            run.model,
+            gan.model(),
+            {name: trainer.averaged()[name] for name in gan.model()["networks"]},
+            plugin=recipe.plugin,
+            method=recipe.method,
+            card=_card(recipe, run, trainer.step),
+        )
+        write_report(run.folder)
+        state = "done" if complete else "stopped; add --resume to go on"
+        watcher.console.print(f"{state}: {run.folder} (model/, report.html)", markup=False)
+
+
+def _card(recipe: Recipe, run: Run, step: int) -> str:
+    """A model card from what the run knows about itself."""
+    scores = [m for m in read_metrics(run.folder / "metrics.jsonl") if m["kind"] == "evaluate"]
+    lines = [
+        f"# {run.folder.name}",
+        "",
+        f"A `{recipe.plugin}` model trained with method `{recipe.method}` of multigan for {step} "
+        f"steps, seed {recipe.seed}.",
+    ]
+    if scores:
+        last = {k: v for k, v in scores[-1].items() if k not in ("kind", "step", "stage")}
+        lines += ["", f"Scores at step {scores[-1]['step']}:", ""]
+        lines += [f"- {name}: {value:.4g}" for name, value in last.items()]
+    lines += ["", "## Recipe", "", "```yaml", recipe.to_yaml().rstrip(), "```", ""]
+    return "\n".join(lines)
