@@ -228,6 +228,7 @@ def _data() -> list[tuple[str, str]]:
 
     return [
         *BUILTIN_DATA.items(),
+        *(row for plugin in registry.plugins().values() for row in plugin.data.items()),
         ("FOLDER or FILE", "pictures in any format; text with one sentence a line"),
         ("OWNER/NAME", "a data set on the Hugging Face hub"),
     ]

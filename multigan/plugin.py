@@ -42,6 +42,7 @@ class Plugin:
         pipeline: ``"module:Class"`` of a `multigan.inference.pipeline.Pipeline` subclass.
         verbs: ``"module:app"`` of a Typer app with command-line verbs, importable without torch.
         metrics: Names of what ``evaluate`` reports, each with a sentence.
+        data: Built-in data beside what every plugin can use, each with a sentence.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Plugin:
     pipeline: str
     verbs: str | None = None
     metrics: Mapping[str, str] = field(default_factory=dict)
+    data: Mapping[str, str] = field(default_factory=dict)
 
 
 def load(reference: str) -> Any:

@@ -1,7 +1,7 @@
 """Names of the adversarial objectives, readable without torch.
 
-Recipes check names against this table and ``multigan list objectives`` prints it. The formulas live
-in ``multigan.losses.adversarial``; a test keeps the two tables equal.
+Recipes check names against this table and ``multigan list objectives`` prints it; the formulas
+live in ``multigan.losses.adversarial``.
 """
 
 from __future__ import annotations

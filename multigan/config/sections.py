@@ -36,6 +36,15 @@ class OptimizerConfig(Section):
     hold: Fraction = Field(0.0, description="share of the updates before the schedule begins")
     warmup: Count = Field(0, description="updates over which the learning rate rises from zero")
     clip: NonNegative = Field(0.0, description="largest gradient norm; 0 clips nothing")
+    clip_weights: NonNegative = Field(
+        0.0, description="largest absolute weight, for the original WGAN (0.01); 0 clips nothing"
+    )
+    historical_averaging: NonNegative = Field(
+        0.0, description="weight of the distance to the mean of all past weights (Salimans 2016)"
+    )
+    average_gradients: Count = Field(
+        0, description="update with the mean gradient of so many batches; 0 and 1 take the last"
+    )
 
 
 class EMAConfig(Section):

@@ -36,12 +36,11 @@ STILL = there BE[n] subject:NP[n] GROUND? | LEAD subject:NP[n] GROUND? | here BE
 MOVING = MOVE | MOVE CONJUNCTION also:MOVE | LEAD subject:NP[n] that DO[n] | LEAD subject:NP[n] DOING
 | there BE[n] subject:NP[n] that DO[n] | there BE[n] subject:NP[n] DOING
 MOVE = subject:ANY[n] DO[n] | subject:ANY[n] BE[n] DOING
-CONJUNCTION = and | while | as
+CONJUNCTION = and | while
 QUALITY = subject:DEF[n] BE[n] quality:HUE[p] | subject:DEF[n] BE[n] quality:SIZE[p]
 
-LEAD = PICTURE SHOW | PICTURE has | we see | we can see | you can see
+LEAD = PICTURE shows | PICTURE contains | we see | we can see | you can see
 PICTURE = the picture | the image | this picture | this image
-SHOW = shows | contains
 SEEN = shown | visible
 GROUND = on a GREY background
 GREY = white {background=white} | black {background=black} | grey {background=grey}
@@ -55,8 +54,7 @@ DEF[pl] = both NOM[pl,p] {number=both} | the two NOM[pl,p] {number=both}
 NOM[n,p] = NOUN[n,p] | SIZE[p] NOUN[n,q] | HUE[p] NOUN[n,q] | SIZE[p] HUE[q] NOUN[n,r]
 | NOUN[n,p] that BE[n] HUE[q] | SIZE[p] NOUN[n,q] that BE[n] HUE[r] | HUE[p] NOUN[n,q] that BE[n] SIZE[r]
 
-SIZE[c] = small {size=small} | little {size=small} | tiny {size=small} | large {size=large}
-| big {size=large}
+SIZE[c] = small {size=small} | tiny {size=small} | large {size=large} | big {size=large}
 SIZE[v] = enormous {size=large}
 HUE[c] = red {colour=red} | green {colour=green} | blue {colour=blue} | yellow {colour=yellow}
 | purple {colour=purple} | pink {colour=pink} | brown {colour=brown}
@@ -68,28 +66,27 @@ LIE[sg] = sits | lies
 LIE[pl] = sit | lie
 
 BESIDE = to the left of {relation=left} | left of {relation=left} | to the right of {relation=right}
-| right of {relation=right} | above {relation=above} | over {relation=above}
-| below {relation=below} | under {relation=below} | beneath {relation=below}
+| right of {relation=right} | above {relation=above}
+| below {relation=below} | under {relation=below}
 THAN = bigger than {relation=bigger} | larger than {relation=bigger} | smaller than {relation=smaller}
 WHERE = at the EDGE | in the middle {across=middle} | on the SIDE | in the EDGE SIDE corner
 EDGE = top {along=top} | bottom {along=bottom}
 SIDE = left {across=left} | right {across=right}
 
-DO[sg] = moves WAY | slides WAY | bounces {action=bounce} | grows {action=grow}
+DO[sg] = moves WAY | bounces {action=bounce} | grows {action=grow}
 | gets bigger {action=grow} | shrinks {action=shrink} | gets smaller {action=shrink}
-| spins {action=spin} | turns around {action=spin} | stays still {action=still}
-DO[pl] = move WAY | slide WAY | bounce {action=bounce} | grow {action=grow} | get bigger {action=grow}
+| spins {action=spin} | stays still {action=still}
+DO[pl] = move WAY | bounce {action=bounce} | grow {action=grow} | get bigger {action=grow}
 | shrink {action=shrink} | get smaller {action=shrink} | spin {action=spin}
-| turn around {action=spin} | stay still {action=still}
-DOING = moving WAY | sliding WAY | bouncing {action=bounce} | growing {action=grow}
+| stay still {action=still}
+DOING = moving WAY | bouncing {action=bounce} | growing {action=grow}
 | getting bigger {action=grow} | shrinking {action=shrink} | getting smaller {action=shrink}
-| spinning {action=spin} | turning around {action=spin} | staying still {action=still}
+| spinning {action=spin} | staying still {action=still}
 WAY = to the left {action=left} | left {action=left} | to the right {action=right}
-| right {action=right} | up {action=up} | upwards {action=up} | down {action=down}
-| downwards {action=down}
+| right {action=right} | up {action=up} | down {action=down}
 """
 _NOUNS = {
-    "circle": ("circle circles", "disc discs"),
+    "circle": ("circle circles",),
     "square": ("square squares", "box boxes"),
     "triangle": ("triangle triangles",),
     "star": ("star stars",),
@@ -131,9 +128,9 @@ def is_true(sentence: str, scene: Scene) -> bool:
     return any(_holds(frame, scene) for frame in _grammar().parse(sentence.split()))
 
 
-def vocabulary() -> list[str]:
-    """All words of the language of captions, in alphabetical order."""
-    return sorted(_grammar().words)
+def vocabulary(*, moving: bool = False) -> list[str]:
+    """All words that captions of pictures, or of clips, can have, in alphabetical order."""
+    return sorted(_grammar().words("MOVING" if moving else "STILL"))
 
 
 @cache
@@ -252,7 +249,9 @@ def _describe(thing: Thing, scene: Scene, rng: random.Random) -> Frame:
         if rng.random() < chance:
             phrase[key] = getattr(thing, key)
     number = sum(_described(other, phrase) for other in scene.things)
-    phrase["number"] = rng.choice((("some", "the"), ("two", "both"), ("three", "all"))[number - 1])
+    # "a" is always right: of two that look alike only one may do what is said.
+    numbers = ("some the", "two both some", "three all some")[number - 1]
+    phrase["number"] = rng.choice(numbers.split())
     return phrase
 
 

@@ -65,11 +65,12 @@ class Grammar:
         for symbol in self.rules:
             self._first_words(symbol, ())
 
-    @cached_property
-    def words(self) -> frozenset[str]:
-        """Every word of the language."""
-        alternatives = itertools.chain.from_iterable(self.rules.values())
-        return frozenset(i.name for a in alternatives for i in a.items if i.is_word)
+    def words(self, symbol: str | None = None) -> set[str]:
+        """Every word that a symbol, or a sentence, can contain."""
+        items = {item for a in self.rules[symbol or self.start] for item in a.items}
+        return {i.name for i in items if i.is_word}.union(
+            *(self.words(i.name) for i in items if not i.is_word)
+        )
 
     def parse(self, words: Sequence[str]) -> list[Frame]:
         """Frames of all readings of a sentence; an empty list where it is not one."""

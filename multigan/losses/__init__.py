@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from multigan.losses.adversarial import (
     OBJECTIVES,
-    LabelSmoothing,
     Logits,
     Objective,
     discriminator_loss,
@@ -34,7 +33,6 @@ from multigan.losses.reconstruction import (
 __all__ = [
     "OBJECTIVES",
     "GradientHistory",
-    "LabelSmoothing",
     "Logits",
     "Objective",
     "ParameterHistory",

@@ -14,16 +14,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn.functional import relu, softplus
 
+from multigan.config.objectives import LabelSmoothing
 from multigan.losses.precision import full_precision
 
 Logits = Tensor | Sequence[Tensor]
-LabelSmoothing = Literal["none", "one-sided", "two-sided"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,6 @@ class Objective:
     """One adversarial objective.
 
     Attributes:
-        summary: one sentence with its source.
         discriminator: (logits_real, logits_fake, target_real, target_fake) of one scale -> scalar
             loss. Objectives without labels ignore the targets.
         generator: (logits_fake, logits_real) of one scale -> scalar loss; logits_real is None
@@ -40,7 +38,6 @@ class Objective:
         has_labels: it has targets of 0 and 1, which label smoothing softens.
     """
 
-    summary: str
     discriminator: Callable[[Tensor, Tensor, float, float], Tensor]
     generator: Callable[[Tensor, Tensor | None], Tensor]
     needs_real: bool = False
@@ -198,48 +195,34 @@ def _given(logits: Tensor | None) -> Tensor:
 
 OBJECTIVES: dict[str, Objective] = {
     "minimax": Objective(
-        "The original game: the generator minimises log(1 - D(G(z))); its gradient fades "
-        "when the discriminator wins (Goodfellow et al. 2014, eq. 1).",
         _cross_entropy,
         _saturating,
         has_labels=True,
     ),
     "non-saturating": Objective(
-        "The original game with the generator maximising log D(G(z)), which keeps "
-        "its gradient (Goodfellow et al. 2014, section 3).",
         _cross_entropy,
         _non_saturating,
         has_labels=True,
     ),
     "least-squares": Objective(
-        "Squared distance to the labels 0 (fake) and 1 (real) instead of "
-        "cross-entropy (LSGAN, Mao et al. 2017).",
         _least_squares,
         _least_squares_generator,
         has_labels=True,
     ),
     "wasserstein": Objective(
-        "Difference of mean scores; needs a gradient penalty or weight clipping "
-        "(WGAN, Arjovsky et al. 2017).",
         _wasserstein,
         _raise_score,
     ),
     "hinge": Objective(
-        "Margin loss: scores beyond +1 (real) and -1 (fake) give no gradient "
-        "(Lim and Ye 2017, Miyato et al. 2018).",
         _hinge,
         _raise_score,
     ),
     "relativistic": Objective(
-        "Each real sample is to score above the fake paired with it; use it with R1 "
-        "and R2 (RpGAN, Jolicoeur-Martineau 2018; R3GAN, Huang et al. 2024).",
         lambda real, fake, _real, _fake: _relativistic(real, fake),
         lambda fake, real: _relativistic(fake, _given(real)),
         needs_real=True,
     ),
     "relativistic-average": Objective(
-        "Real samples are to score above the average fake, and fakes below "
-        "the average real (RaGAN, Jolicoeur-Martineau 2018).",
         lambda real, fake, _real, _fake: _relativistic_average(real, fake),
         lambda fake, real: _relativistic_average(fake, _given(real)),
         needs_real=True,

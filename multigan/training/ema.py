@@ -28,7 +28,9 @@ class EMA:
         self.networks.requires_grad_(False).eval()
         self._averages: list[Tensor] = list(self.networks.parameters())
         self._values: list[Tensor] = [
-            parameter.detach() for module in self.sources.values() for parameter in module.parameters()
+            parameter.detach()
+            for module in self.sources.values()
+            for parameter in module.parameters()
         ]
 
     @torch.no_grad()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,8 +12,10 @@ from torch import Tensor, nn
 
 from multigan.config.sections import OptimizerConfig
 from multigan.errors import CheckpointError
+from multigan.losses.history import GradientHistory, ParameterHistory
 from multigan.training.engine import Engine
 from multigan.training.phases import Stage
+from multigan.weights import fill
 
 
 class Group:
@@ -52,13 +55,21 @@ class Group:
         correction = lazy / (lazy + 1) if lazy else 1.0
         self.base_lr = config.lr * correction
         self.optimizer = _make(config, list(self.parameters.values()), correction)
+        # What the group remembers of its own past; rides along in checkpoints.
+        self.histories = nn.ModuleDict()
+        if config.historical_averaging:
+            self.histories["parameters"] = ParameterHistory(self.parameters.values())
+        if config.average_gradients > 1:
+            self.histories["gradients"] = GradientHistory(
+                self.parameters.values(), length=config.average_gradients
+            )
         self.scaler = torch.amp.GradScaler(
             engine.device.type, enabled=engine.precision == "fp16", init_scale=2.0**12
         )
 
     def backward(self, loss: Tensor) -> None:
         """Adds the gradients of a loss."""
-        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        self.scaler.scale(loss).backward()
 
     def step(self) -> Tensor:
         """Averages gradients over processes, clips them, updates, and forgets them.
@@ -66,6 +77,10 @@ class Group:
         Returns:
             The gradient norm before clipping, a scalar on the device.
         """
+        past = self._history("parameters")
+        if isinstance(past, ParameterHistory):
+            penalty = past.penalty(self.parameters.values())
+            self.backward(self.config.historical_averaging * penalty)
         if self.updates == 0:
             held = [name for name, p in self.parameters.items() if p.grad is not None]
             self.engine.check_same(held, f"which gradients group '{self.name}' has")
@@ -74,6 +89,9 @@ class Group:
         self.engine.average_(gradients)
         self.scaler.unscale_(self.optimizer)
         norm = torch.nn.utils.get_total_norm(gradients)
+        recent = self._history("gradients")
+        if isinstance(recent, GradientHistory):
+            recent.average_(self.parameters.values())
         if self.config.clip:
             torch.nn.utils.clip_grads_with_norm_(self.parameters.values(), self.config.clip, norm)
         lr = self.base_lr * self.schedule(self.updates)
@@ -81,6 +99,10 @@ class Group:
             options["lr"] = lr
         self._update(norm)
         self.optimizer.zero_grad(set_to_none=True)
+        if self.config.clip_weights:
+            self._clamp(self.config.clip_weights)
+        if isinstance(past, ParameterHistory):
+            past.update_(self.parameters.values())
         self.updates += 1
         return norm
 
@@ -98,7 +120,8 @@ class Group:
 
     def tensors(self) -> dict[str, Tensor]:
         """The optimiser's moments, by parameter name."""
-        return {
+        histories = {f"#{name}": value for name, value in self.histories.state_dict().items()}
+        return histories | {
             f"{name}|{key}": value
             for name, parameter in self.parameters.items()
             for key, value in self.optimizer.state[parameter].items()
@@ -117,7 +140,11 @@ class Group:
         """
         names = list(self.parameters)
         state: dict[int, dict[str, Tensor]] = {}
+        past = {entry[1:]: tensor for entry, tensor in tensors.items() if entry.startswith("#")}
+        fill(self.histories, past, Path(f"optimizers/{self.name}.safetensors"))
         for entry, tensor in tensors.items():
+            if entry.startswith("#"):
+                continue
             name, _, key = entry.rpartition("|")
             if name not in self.parameters:
                 raise CheckpointError(
@@ -130,6 +157,14 @@ class Group:
         self.updates = int(facts["updates"])
         if facts["scaler"]:
             self.scaler.load_state_dict(dict(facts["scaler"]))
+
+    def _history(self, name: str) -> nn.Module | None:
+        return self.histories[name] if name in self.histories else None  # noqa: SIM401 no get()
+
+    @torch.no_grad()
+    def _clamp(self, limit: float) -> None:
+        torch._foreach_clamp_min_(list(self.parameters.values()), -limit)
+        torch._foreach_clamp_max_(list(self.parameters.values()), limit)
 
     def _update(self, norm: Tensor) -> None:
         if self.scaler.is_enabled():

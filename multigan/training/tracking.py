@@ -32,9 +32,7 @@ class Tracker:
         if "tensorboard" in views:
             from torch.utils.tensorboard import SummaryWriter
 
-            self._tensorboard = SummaryWriter(  # type: ignore[no-untyped-call]
-                str(folder / "tensorboard"), purge_step=step or None
-            )
+            self._tensorboard = SummaryWriter(str(folder / "tensorboard"), purge_step=step or None)
         if "wandb" in views:
             try:
                 import wandb

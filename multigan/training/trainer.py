@@ -51,9 +51,7 @@ class Trainer:
             engine.place(module)
         if self.config.sync_batchnorm and engine.device.type == "cuda":
             for name, module in gan.networks.items():
-                gan.networks[name] = nn.SyncBatchNorm.convert_sync_batchnorm(  # type: ignore[no-untyped-call]
-                    module
-                )
+                gan.networks[name] = nn.SyncBatchNorm.convert_sync_batchnorm(module)
         self.ema = EMA({name: gan.networks[name] for name in gan.averaged}, recipe.ema)
         if self.config.compile:
             for module in gan.networks.values():

@@ -1,0 +1,28 @@
+"""Image-to-image translation: photographs to cartoons, and between any two folders of pictures."""
+
+from multigan.plugin import Method, Plugin
+
+PLUGIN = Plugin(
+    name="translation",
+    summary="Turns pictures of one kind into pictures of another.",
+    methods={
+        "cyclegan": Method(
+            summary="Learns both directions between two unpaired folders (Zhu et al. 2017).",
+            recipe="multigan.plugins.translation.recipe:CycleGANRecipe",
+            gan="multigan.plugins.translation.cyclegan:CycleGAN",
+        ),
+        "cartoon": Method(
+            summary="Learns to draw photographs: an abstraction first, then against real cartoons.",
+            recipe="multigan.plugins.translation.cartoon_recipe:CartoonRecipe",
+            gan="multigan.plugins.translation.cartoon:CartoonGAN",
+        ),
+    },
+    networks="multigan.plugins.translation.networks",
+    pipeline="multigan.plugins.translation.pipeline:TranslationPipeline",
+    verbs="multigan.plugins.translation.verbs:app",
+    metrics={
+        "cycle-l1-a": "mean absolute error of A -> B -> A, in [0, 1] units",
+        "cycle-l1-b": "mean absolute error of B -> A -> B, in [0, 1] units",
+    },
+    data={"builtin:sketches": "the scenes as line drawings, a second domain to translate to"},
+)

@@ -1,0 +1,193 @@
+"""Translating pictures with a trained generator: any size, bounded memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from multigan.data.media import Picture, read_image, to_picture
+from multigan.data.pixels import untranspose
+from multigan.errors import CheckpointError, DataError, PluginError
+from multigan.inference.pipeline import Pipeline
+
+ImageInput = str | os.PathLike[str] | Image.Image | np.ndarray | Tensor | Picture
+
+TILE = 768  # pixels; one tile of the shipped styles needs about 300 MB
+
+
+@dataclass(frozen=True)
+class TranslationOutput:
+    """What a translation pipeline returns.
+
+    Attributes:
+        images: One picture for each input: same size, RGB or RGBA as the input had alpha or not.
+    """
+
+    images: list[Image.Image]
+
+
+class TranslationPipeline(Pipeline):
+    """Turns pictures of one kind into pictures of another.
+
+    The model's facts say how pictures are fed: ``multiple`` (sizes are padded to multiples of it),
+    ``minimum`` (smallest side), ``halo`` (pixels that an output pixel sees to each side; None for a
+    network with statistics over the whole picture, which cannot be cut into tiles) and
+    ``directions`` (name -> generator; the first one is the default).
+    """
+
+    def __init__(self, components: dict[str, nn.Module], facts: dict[str, Any]) -> None:
+        super().__init__(components, facts)
+        try:
+            self.multiple, self.minimum = int(facts["multiple"]), int(facts["minimum"])
+            self.halo = None if facts["halo"] is None else int(facts["halo"])
+            self.directions = dict(facts["directions"])
+            generators = [components[name] for name in self.directions.values()]
+        except (KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(f"the model's facts are damaged: {error!r}") from error
+        if not generators or self.multiple < 1:
+            raise CheckpointError("the model's facts are damaged: nothing to translate with")
+        for generator in generators:
+            generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def __call__(
+        self,
+        images: ImageInput | Sequence[ImageInput],
+        *,
+        direction: str | None = None,
+        tile: int = TILE,
+    ) -> TranslationOutput:
+        """Translates one picture or several of any sizes.
+
+        Args:
+            images: A path, a PIL image, a uint8 array (H, W[, 3 or 4]), a float tensor (3, H, W) or
+                (N, 3, H, W) in [0, 1], or a list of these.
+            direction: For models that know several, such as ``"ba"``.
+            tile: Side of the tiles in which large pictures are computed, in pixels.
+
+        Raises:
+            DataError: Something that is not a picture.
+            PluginError: The model does not know the direction.
+        """
+        pictures = [
+            self.translate(picture, direction=direction, tile=tile)
+            for image in _listed(images)
+            for picture in _pictures(image)
+        ]
+        return TranslationOutput([_to_pil(picture) for picture in pictures])
+
+    def translate(
+        self, picture: Picture, *, direction: str | None = None, tile: int = TILE
+    ) -> Picture:
+        """Translates a decoded picture; everything but its colours stays as it was."""
+        rgb = self.translate_array(picture.rgb, direction=direction, tile=tile)
+        return replace(picture, rgb=rgb)
+
+    @torch.inference_mode()
+    def translate_array(
+        self, rgb: np.ndarray, *, direction: str | None = None, tile: int = TILE
+    ) -> np.ndarray:
+        """Translates uint8 (H, W, 3) to the same.
+
+        Tiles overlap by the halo and start at multiples of the network's stride, so that the seams
+        cannot be told from the untiled result.
+        """
+        generator = self.components[self._generator_name(direction)]
+        height, width = rgb.shape[:2]
+        rows, columns = self._padded(height), self._padded(width)
+        step = max(self.multiple, tile // self.multiple * self.multiple)
+        if self.halo is None or rows * columns <= step * step:
+            step = max(rows, columns)
+        halo = -(-(self.halo or 0) // self.multiple) * self.multiple
+        result = np.empty_like(rgb)
+        for top, bottom in _spans(rows, step):
+            for left, right in _spans(columns, step):
+                if top >= height or left >= width:
+                    continue  # nothing but padding
+                up, down = max(0, top - halo), min(rows, bottom + halo)
+                before, after = max(0, left - halo), min(columns, right + halo)
+                window = self._window(rgb, up, down, before, after)
+                drawn = generator(window)[
+                    0, :, top - up : bottom - up, left - before : right - before
+                ]
+                pixels = _to_uint8(drawn)[: height - top, : width - left]
+                result[top : min(bottom, height), left : min(right, width)] = pixels
+        return result
+
+    def _generator_name(self, direction: str | None) -> str:
+        name = next(iter(self.directions)) if direction is None else direction
+        if name not in self.directions:
+            known = ", ".join(self.directions)
+            raise PluginError(f"this model has no direction '{name}'; choose one of: {known}")
+        return str(self.directions[name])
+
+    def _padded(self, side: int) -> int:
+        return -(-max(side, self.minimum) // self.multiple) * self.multiple
+
+    def _window(self, rgb: np.ndarray, up: int, down: int, before: int, after: int) -> Tensor:
+        """A part of the padded picture as (1, 3, H, W) in [-1, 1]."""
+        height, width = rgb.shape[:2]
+        part = torch.from_numpy(np.ascontiguousarray(rgb[up:down, before:after]))
+        x_BCHW = part.to(self.device).permute(2, 0, 1)[None].float().div_(127.5).sub_(1.0)
+        missing = (0, after - max(before, min(width, after)), 0, down - max(up, min(height, down)))
+        if any(missing):
+            x_BCHW = F.pad(x_BCHW, missing, mode="replicate")
+        return x_BCHW.contiguous(memory_format=torch.channels_last)
+
+
+def _spans(length: int, step: int) -> Iterator[tuple[int, int]]:
+    for start in range(0, length, step):
+        yield start, min(start + step, length)
+
+
+def _to_uint8(x_CHW: Tensor) -> np.ndarray:
+    """[-1, 1] to uint8 (H, W, 3), rounded; truncation would darken by half a level."""
+    pixels = x_CHW.float().add(1.0).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
+    return pixels.permute(1, 2, 0).cpu().numpy()
+
+
+def _listed(images: ImageInput | Sequence[ImageInput]) -> list[ImageInput]:
+    if isinstance(images, list | tuple):
+        return list(images)
+    return [images]  # type: ignore[list-item]
+
+
+def _pictures(image: ImageInput) -> list[Picture]:
+    """One input as pictures; only a batched tensor makes several."""
+    if isinstance(image, Picture):
+        return [image]
+    if isinstance(image, str | os.PathLike):
+        return [read_image(Path(image))]
+    if isinstance(image, Image.Image):
+        return [to_picture(image)]
+    if isinstance(image, Tensor):
+        if image.dim() == 4:
+            return [picture for single in image for picture in _pictures(single)]
+        if image.dim() != 3 or image.shape[0] != 3 or not image.is_floating_point():
+            shape = tuple(image.shape)
+            raise DataError(f"a tensor must be float (3, H, W) in [0, 1]; this one is {shape}")
+        return [Picture(rgb=_to_uint8(image.mul(2.0).sub(1.0)))]
+    if isinstance(image, np.ndarray) and image.dtype == np.uint8:
+        return [to_picture(Image.fromarray(image))]
+    raise DataError(f"cannot read a picture from {type(image).__name__}")
+
+
+def _to_pil(picture: Picture) -> Image.Image:
+    """As the input was stored: a picture that its EXIF tag turns is turned back."""
+    rgb = untranspose(picture.rgb, picture.orientation)
+    if picture.alpha is None:
+        image = Image.fromarray(rgb)
+    else:
+        alpha = untranspose(picture.alpha, picture.orientation)
+        image = Image.fromarray(np.dstack([rgb, alpha]))
+    if picture.exif:
+        image.info["exif"] = picture.exif
+    return image
