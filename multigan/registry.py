@@ -10,6 +10,8 @@ import functools
 import importlib
 import importlib.metadata
 import pkgutil
+import re
+import reprlib
 from pathlib import Path
 
 import multigan.plugins
@@ -40,7 +42,7 @@ def plugin(name: str) -> Plugin:
     if name in found:
         return found[name]
     for origin, problem in broken_plugins().items():
-        if name in origin:
+        if name in re.split(r"\W+", origin):
             raise PluginError(f"plugin '{name}' ({origin}) cannot be imported: {problem}")
     raise PluginError(f"unknown plugin '{name}'{suggestion(name, found)}")
 
@@ -56,11 +58,14 @@ def recipe_path(name: str) -> Path:
     Raises:
         RecipeError: Nothing of that name exists.
     """
-    path = Path(name).expanduser()
-    if path.is_dir() and (path / "recipe.yaml").is_file():
-        return path / "recipe.yaml"
-    if path.is_file():
-        return path
+    try:
+        path = Path(name).expanduser()
+        if (path / "recipe.yaml").is_file():
+            return path / "recipe.yaml"
+        if path.is_file():
+            return path
+    except (OSError, RuntimeError) as error:  # a name too long, a home folder that is not there
+        raise RecipeError(f"cannot read {reprlib.repr(name)}: {error}") from error
     known = recipes()
     bare = path.name.removesuffix(".yaml")
     # 'recipes/textgan.yaml' typed outside a checkout means the recipe that multigan ships.
@@ -112,12 +117,12 @@ def _discover() -> tuple[dict[str, Plugin], dict[str, str]]:
         origin = f"multigan.plugins.{module.name}"
         try:
             add(origin, importlib.import_module(origin).PLUGIN)
-        except Exception as error:  # one broken plugin must not take the others down
+        except (Exception, SystemExit) as error:  # one broken plugin must not hurt the others
             broken[origin] = f"{type(error).__name__}: {error}"
     for entry in importlib.metadata.entry_points(group=ENTRY_POINTS):
         origin = f"entry point {entry.name} = {entry.value}"
         try:
             add(origin, entry.load())
-        except Exception as error:  # as above, for other people's packages
+        except (Exception, SystemExit) as error:  # as above, for other people's packages
             broken[origin] = f"{type(error).__name__}: {error}"
     return dict(sorted(working.items())), broken

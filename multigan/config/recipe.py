@@ -8,6 +8,7 @@ nothing in it can run code. Every error names the file and the line.
 from __future__ import annotations
 
 import re
+import reprlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,9 @@ Keys = tuple[str | int, ...]
 
 MAX_BYTES = 1_000_000
 MAX_NODES = 20_000  # aliases can make a small file expand without end
+
+# What PyYAML raises beside its own errors, for 2024-13-45, a number of 5000 digits, !!bool maybe ...
+_YAML_FAULTS = (ValueError, KeyError, AttributeError, TypeError, RecursionError)
 
 
 class Recipe(Section):
@@ -138,8 +142,9 @@ class _Document:
 
     def __init__(self, name: str, text: str) -> None:
         self.lines: dict[Keys, int] = {}
-        loader = yaml.SafeLoader(text)
+        loader: yaml.SafeLoader | None = None
         try:
+            loader = yaml.SafeLoader(text)
             root = loader.get_single_node()
             if not isinstance(root, yaml.MappingNode):
                 raise RecipeError(f"{name}:1: a recipe is a mapping such as 'plugin: text'")
@@ -155,8 +160,11 @@ class _Document:
             raise RecipeError(f"{name}:{line}: {error.problem}") from error
         except yaml.YAMLError as error:
             raise RecipeError(f"{name}: not YAML: {' '.join(str(error).split())}") from error
+        except _YAML_FAULTS as error:
+            raise RecipeError(f"{name}: a value cannot be read: {_one_line(error)}") from error
         finally:
-            loader.dispose()
+            if loader is not None:
+                loader.dispose()
 
     def line(self, keys: Keys) -> int:
         """The line of a key, or of the nearest section around it."""
@@ -188,7 +196,7 @@ def _parse_override(override: str) -> tuple[Keys, Any]:
         raise RecipeError(f"override '{override}' is not of the form section.key=value")
     try:
         value = yaml.safe_load(text) if text.strip() else text
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, *_YAML_FAULTS) as error:
         raise RecipeError(f"override '{override}': the value is not YAML") from error
     if isinstance(value, str):
         value = _number(value)
@@ -203,22 +211,25 @@ def _number(text: str) -> str | float:
 def _assign(values: dict[str, Any], keys: Keys, value: Any, override: str) -> None:
     section: Any = values
     for key in keys[:-1]:
-        section = section.setdefault(key, {})
-        if not isinstance(section, dict):
+        inner = section.get(key, {})
+        if not isinstance(inner, dict):
             raise RecipeError(f"override '{override}': '{key}' is a value, not a section")
+        section[key] = dict(inner)  # a copy: through an alias, another section may be the same dict
+        section = section[key]
     section[keys[-1]] = value
 
 
 def _interpolate(values: dict[str, Any], name: str) -> dict[str, Any]:
     for text in _strings(values):
-        if re.search(r"\$\{[^}]*:", text):
+        # Whatever is not plainly ${a.b} is refused: OmegaConf reads ${${a}:HOME} as a resolver too.
+        if "${" in re.sub(r"\$\{[\w.]+\}", "", text):
             raise RecipeError(
                 f"{name}: '{text}': only ${{section.key}} is interpolated; resolvers are refused"
             )
     try:
         resolved = OmegaConf.to_container(OmegaConf.create(values), resolve=True)
     except (OmegaConfBaseException, RecursionError, ValueError) as error:
-        raise RecipeError(f"{name}: {str(error).splitlines()[0]}") from error
+        raise RecipeError(f"{name}: {_one_line(error)}") from error
     assert isinstance(resolved, dict)
     return {str(key): value for key, value in resolved.items()}
 
@@ -249,7 +260,10 @@ def _explain(error: ValidationError, recipe_class: type[Recipe], where: Any) -> 
         text = f"'{dotted}' is missing"
     else:
         message = first["msg"].removeprefix("Value error, ")
-        text = f"'{dotted}' is {first['input']!r}: {message[:1].lower()}{message[1:]}"
+        message = message[:1].lower() + message[1:]
+        # A check of a whole section has the section as its input: too long to repeat.
+        given = "" if isinstance(first["input"], dict) else f" is {reprlib.repr(first['input'])}"
+        text = f"'{dotted}'{given}: {message}" if dotted else message
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return f"{place}: {text}{more}"
 
@@ -263,6 +277,10 @@ def _fields_at(model: Any, keys: Keys) -> list[str]:
     if isinstance(model, type) and issubclass(model, BaseModel):
         return list(model.model_fields)
     return []
+
+
+def _one_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _dotted(keys: Keys) -> str:

@@ -28,13 +28,13 @@ STILL = there BE[n] subject:NP[n] GROUND? | LEAD subject:NP[n] GROUND? | here BE
 | there BE[n] subject:NP[n] WHERE | LEAD subject:NP[n] WHERE | WHERE there BE[n] subject:NP[n]
 | WHERE LEAD subject:NP[n] | subject:ANY[n] LIE[n] WHERE | WHERE LIE[n] subject:NP[n]
 | there BE[n] subject:NP[n] BESIDE object:ANY[m] | LEAD subject:NP[n] BESIDE object:ANY[m]
-| LEAD subject:NP[n] that LIE[n] BESIDE object:ANY[m] | subject:ANY[n] LIE[n] BESIDE object:ANY[m]
+| LEAD subject:PLAIN[n] that LIE[n] BESIDE object:ANY[m] | subject:ANY[n] LIE[n] BESIDE object:ANY[m]
 | BESIDE object:ANY[m] there BE[n] subject:NP[n] | BESIDE object:ANY[m] LIE[n] subject:NP[n]
-| subject:ANY[n] BE[n] THAN object:ANY[sg] | there BE[n] subject:NP[n] that BE[n] THAN object:ANY[sg]
-| LEAD subject:NP[n] that BE[n] THAN object:ANY[sg] | QUALITY | QUALITY and also:QUALITY
+| subject:ANY[n] BE[n] THAN object:ANY[sg] | there BE[n] subject:PLAIN[n] that BE[n] THAN object:ANY[sg]
+| LEAD subject:PLAIN[n] that BE[n] THAN object:ANY[sg] | QUALITY | QUALITY and also:QUALITY
 
-MOVING = MOVE | MOVE CONJUNCTION also:MOVE | LEAD subject:NP[n] that DO[n] | LEAD subject:NP[n] DOING
-| there BE[n] subject:NP[n] that DO[n] | there BE[n] subject:NP[n] DOING
+MOVING = MOVE | MOVE CONJUNCTION also:MOVE | LEAD subject:PLAIN[n] that DO[n] | LEAD subject:NP[n] DOING
+| there BE[n] subject:PLAIN[n] that DO[n] | there BE[n] subject:NP[n] DOING
 MOVE = subject:ANY[n] DO[n] | subject:ANY[n] BE[n] DOING
 CONJUNCTION = and | while
 QUALITY = subject:DEF[n] BE[n] quality:HUE[p] | subject:DEF[n] BE[n] quality:SIZE[p]
@@ -46,13 +46,13 @@ GROUND = on a GREY background
 GREY = white {background=white} | black {background=black} | grey {background=grey}
 
 ANY[n] = NP[n] | DEF[n]
-NP[sg] = a NOM[sg,c] {number=some} | an NOM[sg,v] {number=some}
-NP[pl] = two NOM[pl,p] {number=two} | three NOM[pl,p] {number=three}
+NP[n] = 4* PLAIN[n] | PLAIN[n] that BE[n] HUE[p] | PLAIN[n] that BE[n] SIZE[p]
+PLAIN[sg] = a NOM[sg,c] {number=some} | an NOM[sg,v] {number=some}
+PLAIN[pl] = two NOM[pl,p] {number=two} | three NOM[pl,p] {number=three}
 DEF[sg] = the NOM[sg,p] {number=the}
 DEF[pl] = both NOM[pl,p] {number=both} | the two NOM[pl,p] {number=both}
 | all three NOM[pl,p] {number=all}
 NOM[n,p] = NOUN[n,p] | SIZE[p] NOUN[n,q] | HUE[p] NOUN[n,q] | SIZE[p] HUE[q] NOUN[n,r]
-| NOUN[n,p] that BE[n] HUE[q] | SIZE[p] NOUN[n,q] that BE[n] HUE[r] | HUE[p] NOUN[n,q] that BE[n] SIZE[r]
 
 SIZE[c] = small {size=small} | tiny {size=small} | large {size=large} | big {size=large}
 SIZE[v] = enormous {size=large}

@@ -1,14 +1,16 @@
 """A small phrase-structure grammar that one text defines and that works in both directions.
 
 A rule reads `SYMBOL[features] = alternative | alternative`. In an alternative, lower-case words stand
-for themselves, upper-case names for other symbols, `X?` for X or nothing. A feature of one lower-case
-letter is a variable that runs over the values given for it and agrees wherever it stands in a rule:
+for themselves, upper-case names for other symbols, `X?` for X or nothing; `3*` in front makes it three
+times as likely to be said. A feature of one lower-case letter is a variable that runs over the
+values given for it and agrees wherever it stands in a rule:
 
     NP[n] = DET[n] COLOUR NOUN[n]
     COLOUR = red {colour=red} | blue {colour=blue}
 
 What a sentence means is a frame, a dictionary. `{key=value}` sets a key of the frame around it,
-`slot:SYMBOL` puts the frame of the symbol under a key of its own. `parse` turns words into frames and
+`slot:SYMBOL` puts the frame of the symbol under a key of its own. A key is set once: "a red circle that
+is red" is no sentence where both set the colour. `parse` turns words into frames and
 `derive` turns a frame into words, both by the same rules, so what is said cannot drift from what is
 understood.
 """
@@ -37,10 +39,15 @@ class Item:
 
 @dataclass(frozen=True)
 class Alternative:
-    """One way to say a symbol: its parts in order and the keys it sets."""
+    """One way to say a symbol: its parts in order, the keys it sets, how often it is said."""
 
     items: tuple[Item, ...]
     sets: Mapping[str, str]
+    weight: int = 1
+
+
+# An alternative and, part by part, the keys of the frame around it that the part sets.
+Way = tuple[Alternative, tuple[frozenset[str], ...]]
 
 
 class Grammar:
@@ -61,6 +68,7 @@ class Grammar:
         for line in re.sub(r"\n\s*\|", " |", text).strip().splitlines():
             if line.strip():
                 self._add(line, features)
+        self._known: dict[tuple[str, frozenset], list[Way]] = {}
         self._first: dict[str, frozenset[str]] = {}
         for symbol in self.rules:
             self._first_words(symbol, ())
@@ -101,9 +109,7 @@ class Grammar:
         if known is not None:
             return known
         found: list[tuple[int, Frame]] = []
-        for alternative, first in self._indexed[symbol]:
-            if words[start] not in first:
-                continue
+        for alternative in self._starts[symbol].get(words[start], ()):
             partial = [(start, dict(alternative.sets))]
             for item in alternative.items:
                 partial = [
@@ -131,60 +137,95 @@ class Grammar:
         spans = self._spans(item.name, start, words, memo)
         if item.slot:
             return [(end, {**frame, item.slot: inner}) for end, inner in spans]
-        return [(end, {**frame, **inner}) for end, inner in spans]
+        merged = [(end, {**frame, **inner}, len(frame) + len(inner)) for end, inner in spans]
+        return [(end, both) for end, both, size in merged if len(both) == size]
 
     def _derive(self, symbol: str, frame: Frame, rng: random.Random) -> list[str] | None:
-        ways = self._ways[symbol].get(frozenset(frame), ())
-        for alternative, shares in rng.sample(ways, len(ways)):
-            if any(frame[key] != value for key, value in alternative.sets.items()):
-                continue
-            words: list[str] = []
-            for item, keys in zip(alternative.items, shares, strict=True):
-                if item.is_word:
-                    words.append(item.name)
-                    continue
-                inner = frame[item.slot] if item.slot else {key: frame[key] for key in keys}
-                part = self._derive(item.name, inner, rng)
-                if part is None:
-                    break
-                words += part
+        way = self._choose(symbol, frame, rng)
+        if way is None:
+            return None
+        words: list[str] = []
+        for item, keys in zip(way[0].items, way[1], strict=True):
+            if item.is_word:
+                words.append(item.name)
             else:
-                return words
+                words += self._derive(item.name, _part(frame, item, keys), rng) or ()
+        return words
+
+    def _choose(self, symbol: str, frame: Frame, rng: random.Random) -> Way | None:
+        ways = self._ways[symbol].get(frozenset(frame), ())
+        if not any(isinstance(value, dict) for value in frame.values()):
+            ways = self._possible_ways(symbol, frame)
+            return ways[int(rng.random() * len(ways))] if ways else None
+        start = int(rng.random() * len(ways))
+        for i in range(len(ways)):  # the list is in random order, so that the next is as good
+            way = ways[(start + i) % len(ways)]
+            if self._is_possible(way, frame):
+                return way
         return None
 
-    @cached_property
-    def _indexed(self) -> dict[str, list[tuple[Alternative, frozenset[str]]]]:
-        """Alternatives with the words they can start with."""
-        return {
-            symbol: [(a, self._first_words_of(a.items[0])) for a in alternatives]
-            for symbol, alternatives in self.rules.items()
-        }
+    def _possible_ways(self, symbol: str, frame: Frame) -> list[Way]:
+        """Ways to say a frame without frames in it: there are few such frames, so all are kept."""
+        key = (symbol, frozenset(frame.items()))
+        if key not in self._known:
+            ways = self._ways[symbol].get(frozenset(frame), ())
+            self._known[key] = [way for way in ways if self._is_possible(way, frame)]
+        return self._known[key]
+
+    def _is_possible(self, way: Way, frame: Frame) -> bool:
+        alternative, shares = way
+        if any(frame[key] != value for key, value in alternative.sets.items()):
+            return False
+        for item, keys in zip(alternative.items, shares, strict=True):
+            if item.is_word:
+                continue
+            part = _part(frame, item, keys)
+            if any(isinstance(value, dict) for value in part.values()):
+                ways = self._ways[item.name].get(frozenset(part), ())
+                if not any(self._is_possible(inner, part) for inner in ways):
+                    return False
+            elif not self._possible_ways(item.name, part):
+                return False
+        return True
 
     @cached_property
-    def _ways(self) -> dict[str, dict[frozenset[str], list[tuple[Alternative, tuple]]]]:
-        """Symbol -> keys of a frame -> alternatives that set just those keys, and which part sets which."""
-        done: dict[str, dict[frozenset[str], list[tuple[Alternative, tuple]]]] = {}
+    def _starts(self) -> dict[str, dict[str, list[Alternative]]]:
+        """Symbol -> first word -> alternatives that can start with it."""
+        starts: dict[str, dict[str, list[Alternative]]] = {}
+        for symbol, alternatives in self.rules.items():
+            starts[symbol] = {}
+            for alternative in alternatives:
+                for word in self._first_words_of(alternative.items[0]):
+                    starts[symbol].setdefault(word, []).append(alternative)
+        return starts
 
-        def visit(symbol: str) -> dict[frozenset[str], list[tuple[Alternative, tuple]]]:
+    @cached_property
+    def _ways(self) -> dict[str, dict[frozenset[str], list[Way]]]:
+        """Symbol -> keys of a frame -> ways to set just those keys, in random order."""
+        done: dict[str, dict[frozenset[str], list[Way]]] = {}
+
+        def visit(symbol: str) -> dict[frozenset[str], list[Way]]:
             if symbol not in done:
-                ways: dict[frozenset[str], list[tuple[Alternative, tuple]]] = {}
+                ways: dict[frozenset[str], list[Way]] = {}
                 for alternative in self.rules[symbol]:
-                    choices = [
-                        [frozenset()] if i.is_word else [frozenset([i.slot])] if i.slot else visit(i.name)
-                        for i in alternative.items
-                    ]
-                    for shares in itertools.product(*choices):
+                    for shares in itertools.product(*map(choices, alternative.items)):
                         keys = frozenset(alternative.sets).union(*shares)
-                        ways.setdefault(keys, []).append((alternative, shares))
+                        if len(keys) == len(alternative.sets) + sum(map(len, shares)):
+                            same = [(alternative, shares)] * alternative.weight
+                            ways.setdefault(keys, []).extend(same)
+                for several in ways.values():
+                    random.Random(0).shuffle(several)
                 done[symbol] = ways
             return done[symbol]
 
+        def choices(item: Item) -> list[frozenset[str]]:
+            if item.is_word:
+                return [frozenset()]
+            inner = list(visit(item.name))
+            return [frozenset([item.slot])] if item.slot else inner
+
         for symbol in self.rules:
             visit(symbol)
-        for alternative in itertools.chain.from_iterable(self.rules.values()):
-            for item in alternative.items:
-                if item.slot and not item.is_word:
-                    visit(item.name)
         return done
 
     def _add(self, line: str, features: Mapping[str, Sequence[str]]) -> None:
@@ -217,6 +258,10 @@ class Grammar:
         return frozenset([item.name]) if item.is_word else self._first[item.name]
 
 
+def _part(frame: Frame, item: Item, keys: frozenset[str]) -> Frame:
+    return frame[item.slot] if item.slot else {key: frame[key] for key in keys}
+
+
 def _with_and_without(part: str) -> list[str]:
     """`a B? c` -> `a B c` and `a c`."""
     match = re.search(r"(\S+)\?", part)
@@ -236,7 +281,8 @@ def _bind(template: str, values: Mapping[str, str]) -> str:
 def _alternative(text: str) -> Alternative:
     sets = dict(pair.split("=") for body in re.findall(r"{(.*?)}", text) for pair in body.split())
     items = []
-    for token in re.sub(r"{.*?}", "", text).split():
+    weight = re.match(r"\s*(\d+)\*", text)
+    for token in re.sub(r"{.*?}|\d+\*", "", text).split():
         slot, _, name = token.rpartition(":")
         items.append(Item(name=name, is_word=not name[0].isupper(), slot=slot or None))
-    return Alternative(tuple(items), sets)
+    return Alternative(tuple(items), sets, weight=int(weight[1]) if weight else 1)

@@ -7,8 +7,9 @@ load the data, or on where a run was interrupted.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator, Sized
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -67,6 +68,7 @@ class Batches(Iterator[dict[str, Any]]):
                     # Without a generator of its own the loader draws from the global one.
                     generator=torch.Generator().manual_seed(0),
                     prefetch_factor=4 if workers else None,
+                    worker_init_fn=_ignore_interrupts,
                 )
             )
 
@@ -75,9 +77,20 @@ class Batches(Iterator[dict[str, Any]]):
             numbers = self.order.numbers(self.position)
             batch = self._whole_batches(torch.tensor([self.order.index(k) for k in numbers]))
         else:
-            batch = next(self._loader)
+            try:
+                batch = next(self._loader)
+            except DataError as error:  # from a loader process it comes with its traceback inside
+                line = (str(error).strip().splitlines() or [""])[-1]
+                raise DataError(line.removeprefix("multigan.errors.DataError: ")) from error
         self.position += 1
         return dict(batch)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Ends the loader processes."""
+        self._loader = iter(())
 
 
 class _Order:
@@ -122,6 +135,11 @@ class _Seeded(Dataset[Any]):
             return self.dataset[self.order.index(number)]
         finally:
             torch.set_rng_state(state)
+
+
+def _ignore_interrupts(worker: int) -> None:
+    """Ctrl-C reaches every process of a terminal; the trainer alone decides how a run ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _mix(seed: int, number: int) -> int:

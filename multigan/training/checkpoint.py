@@ -13,9 +13,8 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +31,6 @@ from multigan.training.phases import GAN, Noise
 from multigan.weights import fill, read_tensors
 
 FORMAT = 1
-_NAME = re.compile(r"step-(\d+)")
 
 
 class Checkpoints:
@@ -77,43 +75,42 @@ class Checkpoints:
         """
         final = self.folder / f"step-{state['step']:08d}"
         partial = self.folder / f".writing-{final.name}"
-        problem: str | None = None
-        try:
-            if engine.is_main:
-                if partial.exists():
-                    shutil.rmtree(partial)
-                partial.mkdir(parents=True)
-                for name, module in gan.networks.items():
-                    _write(partial / "networks" / f"{name}.safetensors", module.state_dict())
-                for name, module in ema.networks.items():
-                    _write(partial / "ema" / f"{name}.safetensors", module.state_dict())
-                for name, group in groups.items():
-                    _write(partial / "optimizers" / f"{name}.safetensors", group.tensors())
-                facts = {name: group.facts() for name, group in groups.items()}
-                document = {"format": FORMAT, "world_size": engine.world_size, "groups": facts}
-                _write_json(partial / "state.json", {**document, **state})
-            engine.barrier()
+
+        def write_shared() -> None:
+            self._clean()
+            partial.mkdir(parents=True)
+            for name, module in gan.networks.items():
+                _write(partial / "networks" / f"{name}.safetensors", module.state_dict())
+            for name, module in ema.networks.items():
+                _write(partial / "ema" / f"{name}.safetensors", module.state_dict())
+            for name, group in groups.items():
+                _write(partial / "optimizers" / f"{name}.safetensors", group.tensors())
+            facts = {name: group.facts() for name, group in groups.items()}
+            document = {"format": FORMAT, "world_size": engine.world_size, "groups": facts}
+            _write_json(partial / "state.json", {**document, **state})
+
+        def write_own() -> None:
             rank = partial / f"rank-{engine.rank}"
             _write(rank / "rng.safetensors", _rng(engine.device, noise))
             _write(rank / "memory.safetensors", {**gan.memory.state_dict(), **_own_buffers(gan)})
-        except OSError as error:
-            problem = error.strerror or str(error)
-        except SafetensorError as error:  # how safetensors reports a full disk
-            problem = str(error)
-        failed = engine.agree(problem is not None)
-        if engine.is_main:
-            if failed:
-                shutil.rmtree(partial, ignore_errors=True)
-            else:
-                self._publish(partial, final)
-        engine.barrier()
-        if failed:
-            last = self.latest()
-            kept = f"{last.name} is kept" if last else "no earlier one exists"
-            raise CheckpointError(
-                f"cannot write checkpoint {final.name} ({problem or 'on another process'}); {kept}: "
-                "free space and continue with --resume"
-            )
+
+        # After each part the processes agree whether it worked, or one would wait for ever.
+        main = engine.is_main
+        for work in (
+            write_shared if main else None,
+            write_own,
+            (lambda: self._publish(partial, final)) if main else None,
+        ):
+            problem = _attempt(work) if work else None
+            if engine.agree(problem is not None):
+                if main:
+                    shutil.rmtree(partial, ignore_errors=True)
+                last = self.latest()
+                kept = f"{last.name} is kept" if last else "no earlier one exists"
+                raise CheckpointError(
+                    f"cannot write checkpoint {final.name} ({problem or 'on another process'}); "
+                    f"{kept}: free space and continue with --resume"
+                )
         return final
 
     def restore(
@@ -131,6 +128,23 @@ class Checkpoints:
         Raises:
             CheckpointError: Damaged, or of other networks or another number of processes.
         """
+        try:
+            return self._restore(path, gan=gan, ema=ema, groups=groups, noise=noise, engine=engine)
+        except (KeyError, ValueError, TypeError, RuntimeError) as error:
+            raise CheckpointError(
+                f"{path} does not fit this recipe, or is damaged: {' '.join(str(error).split())}"
+            ) from error
+
+    def _restore(
+        self,
+        path: Path,
+        *,
+        gan: GAN,
+        ema: EMA,
+        groups: Mapping[str, Group],
+        noise: Noise,
+        engine: Engine,
+    ) -> dict[str, Any]:
         state = read_state(path)
         if state["world_size"] != engine.world_size:
             raise CheckpointError(
@@ -156,14 +170,21 @@ class Checkpoints:
         return state
 
     def _publish(self, partial: Path, final: Path) -> None:
-        for file in partial.rglob("*"):
+        for file in (partial, *partial.rglob("*")):
             _flush(file)
-        if final.exists():
-            shutil.rmtree(final)
-        os.replace(partial, final)
-        _flush(self.folder)
+        if final in self._whole():
+            # Of this very step already: to replace it, there would have to be none for a moment.
+            shutil.rmtree(partial)
+        else:
+            os.replace(partial, final)
+            _flush(self.folder)
         for old in self._whole()[: -self.keep]:
-            shutil.rmtree(old, ignore_errors=True)
+            _remove(old)
+
+    def _clean(self) -> None:
+        """Removes what killed runs left half written or half deleted."""
+        for leftover in (*self.folder.glob(".writing-*"), *self.folder.glob(".deleting-*")):
+            shutil.rmtree(leftover)
 
     def _whole(self) -> list[Path]:
         return sorted(p for p in self.folder.glob("step-*") if (p / "state.json").is_file())
@@ -211,6 +232,24 @@ def _restore_rng(states: Mapping[str, Tensor], device: torch.device, noise: Nois
             torch.cuda.set_rng_state(states["cuda"], device)
     except (KeyError, RuntimeError, TypeError) as error:
         raise CheckpointError("the checkpoint's random state does not fit this device") from error
+
+
+def _attempt(work: Callable[[], None]) -> str | None:
+    """What went wrong, if something did."""
+    try:
+        work()
+    except OSError as error:
+        return error.strerror or str(error)
+    except SafetensorError as error:  # how safetensors reports a full disk
+        return str(error)
+    return None
+
+
+def _remove(folder: Path) -> None:
+    """Takes the name away first: a folder of that name is whole even if a kill comes now."""
+    hidden = folder.with_name(f".deleting-{folder.name}")
+    os.replace(folder, hidden)
+    shutil.rmtree(hidden, ignore_errors=True)
 
 
 def _write(path: Path, tensors: Mapping[str, Tensor]) -> None:

@@ -47,11 +47,12 @@ class Group:
             for name, parameter in module.named_parameters()
         }
         phases = [(stage, p) for stage in stages for p in stage.phases if p.updates == name]
-        self.total = sum(stage.steps * p.repeat // p.every for stage, p in phases)
+        self.total = sum(math.ceil(stage.steps / p.every) * p.repeat for stage, p in phases)
         self.updates = 0
         # Lazy regularisation updates once more in k steps: StyleGAN2 (appendix B) corrects Adam's
         # time constants for it.
         lazy = min((p.every for _, p in phases if p.every > 1), default=0)
+        lazy *= any(p.every == 1 for _, p in phases)  # a penalty beside a loss, not a slow group
         correction = lazy / (lazy + 1) if lazy else 1.0
         self.base_lr = config.lr * correction
         self.optimizer = _make(config, list(self.parameters.values()), correction)
@@ -91,6 +92,8 @@ class Group:
         norm = torch.nn.utils.get_total_norm(gradients)
         recent = self._history("gradients")
         if isinstance(recent, GradientHistory):
+            for gradient in gradients:  # a non-finite one would stay in the mean for many updates
+                gradient.copy_(torch.where(norm.isfinite(), gradient, 0.0))
             recent.average_(self.parameters.values())
         if self.config.clip:
             torch.nn.utils.clip_grads_with_norm_(self.parameters.values(), self.config.clip, norm)
@@ -130,14 +133,23 @@ class Group:
 
     def facts(self) -> dict[str, Any]:
         """What else a checkpoint must remember."""
-        return {"updates": self.updates, "scaler": self.scaler.state_dict()}
+        return {
+            "optimizer": self.config.name,
+            "updates": self.updates,
+            "scaler": self.scaler.state_dict(),
+        }
 
     def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
         """Takes up where a checkpoint was written.
 
         Raises:
-            CheckpointError: The moments belong to other networks.
+            CheckpointError: The moments belong to other networks or another optimiser.
         """
+        if facts["optimizer"] != self.config.name:
+            raise CheckpointError(
+                f"the checkpoint's optimiser '{self.name}' is {facts['optimizer']}, the recipe's is "
+                f"{self.config.name}"
+            )
         names = list(self.parameters)
         state: dict[int, dict[str, Tensor]] = {}
         past = {entry[1:]: tensor for entry, tensor in tensors.items() if entry.startswith("#")}
@@ -151,6 +163,10 @@ class Group:
                     f"the checkpoint's optimiser '{self.name}' knows '{name}', "
                     "which this recipe's networks do not have"
                 )
+            parameter = self.parameters[name]
+            if tensor.shape == parameter.shape:
+                # Fused optimisers walk through memory: moments lie there as their parameter does.
+                tensor = torch.empty_like(parameter, dtype=tensor.dtype).copy_(tensor)
             state.setdefault(names.index(name), {})[key] = tensor
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": state, "param_groups": groups})
@@ -193,6 +209,8 @@ def _make(
         case "adamw":
             return torch.optim.AdamW(parameters, betas=betas, eps=config.eps, fused=fused, **common)
         case "sgd":
+            # Fused SGD leaves its momentum uninitialised if the very first update is skipped.
+            fused = fused and not config.momentum
             return torch.optim.SGD(parameters, momentum=config.momentum, fused=fused, **common)
         case "rmsprop":
             return torch.optim.RMSprop(

@@ -10,6 +10,7 @@ runs/NAME/
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import platform
@@ -18,6 +19,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from multigan.config.recipe import Recipe
 from multigan.errors import MultiganError, RecipeError
@@ -40,32 +42,59 @@ class Run:
         self.model = folder / "model"
         self.report = folder / "report.html"
         self.checkpoints = Checkpoints(folder / "checkpoints", keep=keep_checkpoints)
+        self._lock: Any = None
+
+    def lock(self) -> None:
+        """Keeps other processes out of this folder while this one lives.
+
+        Raises:
+            RecipeError: Another process is training here.
+        """
+        try:
+            import fcntl
+        except ImportError:  # Windows
+            return
+        self._lock = (self.folder / ".lock").open("w")
+        try:
+            # Unlike flock, this lock is not inherited by loader processes, which may outlive a kill.
+            fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RecipeError(f"another process is training in {self.folder}") from error
+        except OSError:  # a file system without locks
+            pass
+
+    def record(self, recipe: Recipe, engine: Engine) -> None:
+        """Writes the recipe, and one more start into the provenance."""
+        _replace(self.recipe, recipe.to_yaml())
+        _write_provenance(self.folder / "provenance.json", engine)
 
 
 def open_run(
-    recipe: Recipe, *, name: str, output: Path | None, resume: bool, engine: Engine
+    *, name: str, output: Path | None, resume: bool, engine: Engine, keep_checkpoints: int = 2
 ) -> Run:
     """Makes a run folder, or goes back into one.
 
     Args:
-        recipe: Written into the folder.
         name: Of the recipe; the folder is ``runs/NAME``, ``runs/NAME-2`` ... without ``output``.
         output: The folder that the user asked for.
         resume: Whether to go on in a folder that exists. With no folder to go back into, a new run
             begins, so that a job scheduler can always say ``--resume``.
-        engine: Rank 0 chooses and writes; the others follow.
+        engine: Rank 0 chooses and locks; the others follow.
+        keep_checkpoints: How many of the newest to keep.
 
     Raises:
-        RecipeError: The folder holds a run already, and ``resume`` was not asked for.
+        RecipeError: The folder holds a run already, and ``resume`` was not asked for; or it cannot
+            be written to; or another process is at work in it.
     """
     problem: str | None = None
     folder = output or Path("runs") / name
+    run = Run(folder, keep_checkpoints=keep_checkpoints)
     if engine.is_main:
         try:
             folder = _choose(folder, numbered=output is None, resume=resume)
             folder.mkdir(parents=True, exist_ok=True)
-            (folder / "recipe.yaml").write_text(recipe.to_yaml(), encoding="utf-8")
-            _write_provenance(folder / "provenance.json", engine)
+            run = Run(folder, keep_checkpoints=keep_checkpoints)
+            run.lock()
         except MultiganError as error:
             problem = str(error)
         except OSError as error:
@@ -73,7 +102,7 @@ def open_run(
     problem, folder = engine.broadcast((problem, folder))
     if problem:
         raise RecipeError(problem)
-    return Run(folder, keep_checkpoints=recipe.train.keep_checkpoints)
+    return run if engine.is_main else Run(folder, keep_checkpoints=keep_checkpoints)
 
 
 def _choose(folder: Path, *, numbered: bool, resume: bool) -> Path:
@@ -81,14 +110,18 @@ def _choose(folder: Path, *, numbered: bool, resume: bool) -> Path:
         raise RecipeError(f"{folder} is a file; name a folder for the run")
     if resume:
         return _newest(folder) if numbered else folder
-    if not folder.exists() or not any(folder.iterdir()):
+    if not numbered:
+        if folder.exists() and any(folder.iterdir()):
+            raise RecipeError(f"{folder} is not empty; add --resume to go on, or name another")
         return folder
-    if numbered:
-        number = 2
-        while (candidate := folder.with_name(f"{folder.name}-{number}")).exists():
-            number += 1
-        return candidate
-    raise RecipeError(f"{folder} is not empty; add --resume to go on, or name another folder")
+    for number in itertools.count(1):
+        candidate = folder if number == 1 else folder.with_name(f"{folder.name}-{number}")
+        try:
+            candidate.mkdir(parents=True)  # whoever makes it has it: two runs may start at once
+            return candidate
+        except FileExistsError:
+            continue
+    raise AssertionError
 
 
 def _newest(folder: Path) -> Path:
@@ -125,8 +158,13 @@ def _write_provenance(path: Path, engine: Engine) -> None:
             history = json.loads(path.read_text(encoding="utf-8"))["starts"]
         except (ValueError, KeyError, TypeError):
             history = []
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps({"starts": [*history, entry]}, indent=2) + "\n", "utf-8")
+    _replace(path, json.dumps({"starts": [*history, entry]}, indent=2) + "\n")
+
+
+def _replace(path: Path, text: str) -> None:
+    """Writes a file so that a kill leaves the old one or the new one."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text, encoding="utf-8")
     os.replace(partial, path)
 
 

@@ -54,6 +54,8 @@ def train(
     try:
         torch.manual_seed(recipe.seed)
         gan = build_gan(recipe)
+        if engine.rank:  # the same weights everywhere, but dropout of its own in each process
+            torch.manual_seed(recipe.seed + engine.rank)
         run = open_run(
             recipe,
             name=name,

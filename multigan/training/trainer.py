@@ -63,7 +63,7 @@ class Trainer:
         self.guard = Guard(self.config.patience)
         self.step = self.stage = self.stage_step = 0
         self.position = 0  # micro-batches consumed
-        self._batches: Iterator[Batch] | None = None
+        self._batches: Batches | None = None
         self._micro_batches: list[Batch] = []
         self._sums: dict[str, Tensor] = {}
         self._counts: dict[str, int] = defaultdict(int)
@@ -80,8 +80,7 @@ class Trainer:
         Returns:
             Whether the training is complete.
         """
-        self._batches = self._make_batches()
-        with self._signals():
+        with self._signals(), self._make_batches() as self._batches:
             if self.step == 0:
                 self._look(evaluate=True)
             while self.stage < len(self.stages):
@@ -90,6 +89,7 @@ class Trainer:
                 while self.stage_step < stage.steps:
                     if self._told_to_stop():
                         self._save()
+                        self._average_statistics()
                         return False
                     self._step()
                     self._intervals(stage.steps)
@@ -187,7 +187,7 @@ class Trainer:
 
     def _look(self, *, evaluate: bool, preview: bool = True) -> None:
         """Previews and evaluates on rank 0, without touching the random state of the training."""
-        self.engine.average_statistics_(self.gan.networks.values())
+        self._average_statistics()
         if self.engine.is_main:
             networks = self.averaged()
             modes = {name: module.training for name, module in networks.items()}
@@ -206,7 +206,9 @@ class Trainer:
 
     def _save(self) -> None:
         self.guard.check()
-        self.engine.average_statistics_(self.gan.networks.values())
+        # Every process saves its own statistics; those of averaged networks are for show only, and
+        # changing no others keeps a run that is told to stop on the path of one that is not.
+        self.engine.average_statistics_(self.ema.networks.values())
         # A checkpoint at the end of a stage points at the beginning of the next one.
         done = self.stage < len(self.stages) and self.stage_step == self.stages[self.stage].steps
         state = {
@@ -216,6 +218,11 @@ class Trainer:
             "position": self.position,
         }
         self.run.checkpoints.save(state, **self._parts())
+
+    def _average_statistics(self) -> None:
+        """Makes BatchNorm statistics those of all processes' samples, in averaged networks too."""
+        networks = (*self.gan.networks.values(), *self.ema.networks.values())
+        self.engine.average_statistics_(networks)
 
     def _parts(self) -> dict[str, Any]:
         return {

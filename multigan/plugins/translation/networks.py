@@ -161,10 +161,10 @@ class CompactGenerator(Network):
     """A small generator that sees no further than `reach` pixels and knows nothing of the rest.
 
     Most of the work is done at a quarter of the size; what half the size knows and the picture
-    itself join again on the way up, so that lines stay crisp. There is no normalisation: residual branches
-    start small instead (in the spirit of Fixup, Zhang et al. 2019). So the result at a pixel
-    depends on its surroundings only, and a large picture may be translated tile by tile without
-    seams. Doubling is done by pixel shuffling whose four phases start equal (Aitken et al. 2017),
+    itself join again on the way up, so that lines stay crisp. There is no normalisation: residual
+    branches start small instead (in the spirit of Fixup, Zhang et al. 2019). So the result at a
+    pixel depends on its surroundings only, and a large picture may be translated tile by tile
+    without seams. Doubling is done by pixel shuffling whose four phases start equal (Aitken et al. 2017),
     hence no checkerboard.
 
     Args:
@@ -223,7 +223,7 @@ class _ResnetBlock(nn.Module):
 
 
 class _UNetLevel(nn.Module):
-    """One size of the U-Net around the smaller ones: down, what lies below, up, and the shortcut."""
+    """One size of the U-Net around the smaller ones: down, what lies below, up, shortcut."""
 
     def __init__(
         self,
@@ -271,9 +271,7 @@ def _norm(name: Norm, width: int) -> nn.Module:
 
 def _double(width: int, after: int, upsampling: Upsampling, bias: bool) -> nn.Module:
     if upsampling == "transposed":
-        return nn.ConvTranspose2d(
-            width, after, 3, stride=2, padding=1, output_padding=1, bias=bias
-        )
+        return nn.ConvTranspose2d(width, after, 3, stride=2, padding=1, output_padding=1, bias=bias)
     if upsampling == "resize":
         return nn.Sequential(
             nn.Upsample(scale_factor=2),

@@ -1,7 +1,7 @@
 """OKLab: a colour space in which equal distances look equally large (Ottosson 2020).
 
-The matrices are those of the author's article, https://bottosson.github.io/posts/oklab/. Lightness L
-is 0 for black and 1 for white; a (green to red) and b (blue to yellow) stay within about +-0.35.
+The matrices are those of the author's article, https://bottosson.github.io/posts/oklab/. Lightness
+L is 0 for black and 1 for white; a (green to red) and b (blue to yellow) stay within about +-0.35.
 """
 
 from __future__ import annotations

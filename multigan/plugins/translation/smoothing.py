@@ -39,7 +39,8 @@ def bilateral(x: Tensor, *, guide: Tensor, sigma: float, dilation: int = 1) -> T
     """
     height, width = x.shape[-2:]
     padding = (2 * dilation,) * 4
-    wide_x, wide_guide = F.pad(x, padding, mode="replicate"), F.pad(guide, padding, mode="replicate")
+    wide_x = F.pad(x, padding, mode="replicate")
+    wide_guide = F.pad(guide, padding, mode="replicate")
     total, weights = torch.zeros_like(x), torch.zeros_like(x[:, :1])
     for row, weight_row in enumerate(_SPLINE):
         for column, weight_column in enumerate(_SPLINE):

@@ -1,0 +1,114 @@
+"""Training data of the cartoon method: crops of photos, of their drawings, and of cartoons."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+from torchvision.transforms.v2 import functional as TF
+
+from multigan.data.media import read_image, write_image
+from multigan.plugins.translation.abstraction import abstraction
+from multigan.plugins.translation.folders import Domain, to_network
+
+EDITION = b"1"  # of the abstraction; a new one makes old cached drawings invalid
+
+
+class DrawnPhotos(Dataset[dict[str, Tensor]]):
+    """A crop of a photo by index, the same crop of its drawing, and a crop of any cartoon.
+
+    A photo is drawn when it is first needed, as a whole and at every one of the sizes: its
+    abstraction depends on more than the crop. Everything decoded stays in memory, three bytes a
+    pixel.
+
+    Args:
+        photos: What is to be drawn.
+        cartoons: What drawings should look like.
+        size: Side of the crops.
+        photo_sides: Shorter sides of the photos; each sample takes one of them by chance.
+        cartoon_side: Shorter side of the cartoons.
+        cache: Folder that keeps drawings as PNG files between runs and processes, or None.
+    """
+
+    def __init__(
+        self,
+        photos: Domain,
+        cartoons: Domain,
+        *,
+        size: int,
+        photo_sides: Sequence[int],
+        cartoon_side: int,
+        cache: Path | None = None,
+    ) -> None:
+        self.photos, self.cartoons, self.size = photos, cartoons, size
+        self.photo_sides, self.cartoon_side = tuple(photo_sides), cartoon_side
+        self.cache = cache
+        if cache is not None:
+            cache.mkdir(parents=True, exist_ok=True)
+        self._pairs: dict[tuple[int, int], Tensor] = {}
+        self._cartoons: dict[int, Tensor] = {}
+
+    def __len__(self) -> int:
+        return len(self.photos)
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        side = self.photo_sides[int(torch.randint(len(self.photo_sides), ()))]
+        other = int(torch.randint(len(self.cartoons), ()))
+        photo, drawing = self._cropped(self.pair(index, side)).chunk(2)
+        cartoon = self._cropped(self.cartoon(other))
+        return {
+            "photo": to_network(photo),
+            "drawing": to_network(drawing),
+            "cartoon": to_network(cartoon),
+        }
+
+    def pair(self, index: int, side: int) -> Tensor:
+        """A photo and its drawing in one uint8 tensor (6, H, W); the shorter side is `side`."""
+        if (index, side) not in self._pairs:
+            photo = _resized(self.photos[index], side)
+            self._pairs[index, side] = torch.cat([photo, self._drawing(photo)])
+        return self._pairs[index, side]
+
+    def cartoon(self, index: int) -> Tensor:
+        """A cartoon as uint8 (3, H, W)."""
+        if index not in self._cartoons:
+            self._cartoons[index] = _resized(self.cartoons[index], self.cartoon_side)
+        return self._cartoons[index]
+
+    def shown(self, count: int) -> tuple[Tensor, Tensor]:
+        """Centres of the first photos and of their drawings, (N, 3, side, side) in [-1, 1]."""
+        side = self.photo_sides[0]
+        pairs = [TF.center_crop(self.pair(i % len(self), side), [side, side]) for i in range(count)]
+        photos, drawings = to_network(torch.stack(pairs)).chunk(2, dim=1)
+        return photos, drawings
+
+    def _drawing(self, photo: Tensor) -> Tensor:
+        path = None
+        if self.cache is not None:
+            shape = str(tuple(photo.shape)).encode()
+            name = hashlib.sha256(EDITION + shape + photo.numpy().tobytes()).hexdigest()[:32]
+            path = self.cache / f"{name}.png"
+            if path.is_file():
+                return torch.from_numpy(read_image(path).rgb).permute(2, 0, 1)
+        drawn = abstraction(photo[None].float() / 255)[0]
+        drawing = drawn.mul(255).round_().to(torch.uint8)
+        if path is not None:
+            write_image(drawing.permute(1, 2, 0).numpy(), path)
+        return drawing
+
+    def _cropped(self, x_CHW: Tensor) -> Tensor:
+        height, width = x_CHW.shape[-2:]
+        top = int(torch.randint(height - self.size + 1, ()))
+        left = int(torch.randint(width - self.size + 1, ()))
+        x_CHW = x_CHW[:, top : top + self.size, left : left + self.size]
+        return x_CHW.flip(-1) if torch.rand(()) < 0.5 else x_CHW
+
+
+def _resized(rgb: np.ndarray, side: int) -> Tensor:
+    picture = torch.from_numpy(rgb).permute(2, 0, 1)
+    return TF.resize(picture, [side], antialias=True).contiguous()

@@ -1,0 +1,84 @@
+"""What a cartoon recipe can say. The defaults are those of the shipped style."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, PositiveInt, model_validator
+
+from multigan.config.objectives import ObjectiveName
+from multigan.config.recipe import Recipe
+from multigan.config.sections import Count, NonNegative, OptimizerConfig, Section
+
+Side = Annotated[int, Field(ge=16, le=4096)]
+
+
+class CartoonData(Section):
+    """Photographs to draw and cartoons to learn from; the two need not match."""
+
+    photos: str = Field("builtin:scenes", description="folder of photographs, or builtin:NAME")
+    cartoons: str = Field("builtin:sketches", description="folder of cartoons, or builtin:NAME")
+    size: Side = Field(160, description="side of the square crops; a multiple of 4")
+    photo_sides: tuple[Side, ...] = Field(
+        (320, 512), min_length=1, description="shorter sides at which photos are drawn and learnt"
+    )
+    cartoon_side: Side = Field(320, description="shorter side of the cartoons before cropping")
+    cache: str = Field("", description="folder that keeps drawings between runs; empty: none")
+    builtin_size: PositiveInt = Field(200, description="pictures in a built-in domain")
+
+
+class CartoonModel(Section):
+    """Networks."""
+
+    width: PositiveInt = Field(64, description="channels of the generator at a quarter of the size")
+    blocks: PositiveInt = Field(6, description="residual blocks; each sees 8 pixels further")
+    discriminator_width: PositiveInt = 32
+    start: str = Field("", description="trained cartoon model or run to start from; empty: none")
+
+
+class CartoonLoss(Section):
+    """Terms and their weights; those below `objective` belong to the adversarial stage."""
+
+    lines: NonNegative = Field(4.0, description="how much more a drawn line counts than an area")
+    edges: NonNegative = Field(2.0, description="differences of neighbours, beside colours")
+    objective: ObjectiveName = "least-squares"
+    drawing: NonNegative = Field(10.0, description="distance to the drawing of the photo")
+    texture: NonNegative = Field(1.0, description="lines and areas, judged in random grey")
+    surface: NonNegative = Field(0.3, description="coarse colours and shapes")
+    blurred: NonNegative = Field(0.5, description="share of blurred cartoons among the fakes")
+
+
+class CartoonSteps(Section):
+    """Length of the stages."""
+
+    abstraction: Count = 5000
+    adversarial: Count = 2500
+
+
+class CartoonOptimizers(Section):
+    """The generator has one optimiser while it imitates and another one for the game."""
+
+    imitation: OptimizerConfig = OptimizerConfig(
+        lr=1e-3, betas=(0.9, 0.99), schedule="cosine", hold=0.3, warmup=100, clip=1.0
+    )
+    generator: OptimizerConfig = OptimizerConfig(lr=2e-4, schedule="linear", hold=0.5, clip=10.0)
+    discriminators: OptimizerConfig = OptimizerConfig(lr=4e-4, schedule="linear", hold=0.5)
+
+
+class CartoonRecipe(Recipe):
+    """A photo-to-cartoon style."""
+
+    @model_validator(mode="after")
+    def _sizes_fit(self) -> CartoonRecipe:
+        size = self.data.size
+        if size % 4:
+            raise ValueError(f"data.size={size} must be a multiple of 4")
+        if size > min(*self.data.photo_sides, self.data.cartoon_side):
+            raise ValueError(f"data.size={size} is larger than data.photo_sides or cartoon_side")
+        return self
+
+    data: CartoonData = CartoonData()
+    model: CartoonModel = CartoonModel()
+    loss: CartoonLoss = CartoonLoss()
+    steps: CartoonSteps = CartoonSteps()
+    optimizers: CartoonOptimizers = CartoonOptimizers()
