@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -26,18 +26,32 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+# The base of all that Typer finds wrong with what was typed (click's ClickException, or its copy).
+Usage: Any = typer.BadParameter.__mro__[2]
+
 
 def main() -> None:
     """The entry point of the ``multigan`` command."""
     for plugin in registry.plugins().values():
         if plugin.verbs:
-            verbs: typer.Typer = load(plugin.verbs)
-            app.registered_commands.extend(verbs.registered_commands)
+            try:
+                verbs: typer.Typer = load(plugin.verbs)
+                app.registered_commands.extend(verbs.registered_commands)
+            except Exception:  # a broken plugin hurts nobody else; the doctor tells about it
+                continue
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
     except MultiganError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+    except Usage as error:
+        if sys.argv[1:]:
+            print(f"error: {error.format_message()}", file=sys.stderr)
+            sys.exit(2)
+        error.show()  # without any word, the error is the help text
+        sys.exit(2)
+    except typer.Abort:
+        sys.exit(130)
     except BrokenPipeError:
         # The reader (head, less) has what it wanted; Python must not complain while closing.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -78,15 +92,15 @@ def run(
     """Train what a recipe describes."""
     from multigan.config.recipe import load_recipe
 
-    if Path(recipe).is_dir() and resume and output is None:
-        output = Path(recipe)
+    if resume and output is None and (Path(recipe) / "recipe.yaml").is_file():
+        output = Path(recipe)  # a run folder goes on where it is
     if dry_run:
         print(load_recipe(recipe, overrides or ()).to_yaml(), end="")
         return
     loaded = load_recipe(recipe, overrides or ())  # mistakes are told before torch is imported
     from multigan.training.train import train
 
-    train(loaded, name=Path(recipe).stem, output=output, resume=resume)
+    train(loaded, name=Path(recipe).resolve().stem, output=output, resume=resume)
 
 
 @app.command()
@@ -189,8 +203,9 @@ def doctor() -> None:
     rows.append(("cpu threads", str(torch.get_num_threads())))
     for name, plugin in registry.plugins().items():
         try:
-            for reference in (plugin.networks, plugin.pipeline):
-                load(reference)
+            for reference in (plugin.networks, plugin.pipeline, plugin.verbs):
+                if reference:
+                    load(reference)
             for method in plugin.methods.values():
                 load(method.recipe)
                 load(method.gan)

@@ -1,8 +1,8 @@
 """From a YAML file and ``key=value`` overrides to a typed recipe.
 
-YAML is read with the safe loader, interpolated by OmegaConf (``${train.batch_size}``; resolvers such
-as ``${oc.env:...}`` are refused) and validated by pydantic. A recipe holds names and numbers only:
-nothing in it can run code. Every error names the file and the line.
+YAML is read with the safe loader, interpolated by OmegaConf (``${train.batch_size}``; resolvers
+such as ``${oc.env:...}`` are refused) and validated by pydantic. A recipe holds names and numbers
+only: nothing in it can run code. Every error names the file and the line.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Keys = tuple[str | int, ...]
 MAX_BYTES = 1_000_000
 MAX_NODES = 20_000  # aliases can make a small file expand without end
 
-# What PyYAML raises beside its own errors, for 2024-13-45, a number of 5000 digits, !!bool maybe ...
+# What PyYAML raises beside its own errors, for 2024-13-45, a number of 5000 digits, !!bool no-no
 _YAML_FAULTS = (ValueError, KeyError, AttributeError, TypeError, RecursionError)
 
 

@@ -18,7 +18,9 @@ BUILTIN_DATA = {"builtin:scenes": "a small procedural world: pictures, captions,
 class Section(BaseModel):
     """Base of every section: immutable, and an unknown key is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False
+    )
 
 
 class OptimizerConfig(Section):

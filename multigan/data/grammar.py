@@ -1,8 +1,8 @@
 """Captions of `builtin:scenes`: written, recognised and checked by one grammar.
 
 `captions` says true things about a scene the way people do, `is_grammatical` recognises every
-sentence the grammar has (not a list of seen ones), `is_true` tells whether one fits a scene. Sentences
-are lower case, without punctuation, and 5 to 16 words long when written here.
+sentence of the grammar (it keeps no list of seen ones), `is_true` tells whether one fits a scene.
+Captions are lower case, without punctuation, 5 to 16 words long.
 
 What quantifiers mean, where D are the things described and P is what is said of them: "a D is P":
 some D is P. "two D are P": exactly two are. "the D is P": there is one D, and it is P. "both D" and
@@ -21,19 +21,23 @@ from multigan.data.scenes import Scene, Thing, located, related
 _SENTENCES = """
 SENTENCE = STILL | MOVING
 
-STILL = there BE[n] subject:NP[n] GROUND? | LEAD subject:NP[n] GROUND? | here BE[n] subject:NP[n] GROUND?
+STILL = there BE[n] subject:NP[n] GROUND? | LEAD subject:NP[n] GROUND?
+| here BE[n] subject:NP[n] GROUND?
 | GROUND there BE[n] subject:NP[n] | the background is GREY and there BE[n] subject:NP[n]
 | there BE[n] subject:NP[n] and second:NP[m] GROUND? | LEAD subject:NP[n] and second:NP[m] GROUND?
 | subject:NP[n] and second:NP[m] are SEEN GROUND? | subject:NP[n] BE[n] SEEN GROUND
 | there BE[n] subject:NP[n] WHERE | LEAD subject:NP[n] WHERE | WHERE there BE[n] subject:NP[n]
 | WHERE LEAD subject:NP[n] | subject:ANY[n] LIE[n] WHERE | WHERE LIE[n] subject:NP[n]
 | there BE[n] subject:NP[n] BESIDE object:ANY[m] | LEAD subject:NP[n] BESIDE object:ANY[m]
-| LEAD subject:PLAIN[n] that LIE[n] BESIDE object:ANY[m] | subject:ANY[n] LIE[n] BESIDE object:ANY[m]
+| LEAD subject:PLAIN[n] that LIE[n] BESIDE object:ANY[m]
+| subject:ANY[n] LIE[n] BESIDE object:ANY[m]
 | BESIDE object:ANY[m] there BE[n] subject:NP[n] | BESIDE object:ANY[m] LIE[n] subject:NP[n]
-| subject:ANY[n] BE[n] THAN object:ANY[sg] | there BE[n] subject:PLAIN[n] that BE[n] THAN object:ANY[sg]
+| subject:ANY[n] BE[n] THAN object:ANY[sg]
+| there BE[n] subject:PLAIN[n] that BE[n] THAN object:ANY[sg]
 | LEAD subject:PLAIN[n] that BE[n] THAN object:ANY[sg] | QUALITY | QUALITY and also:QUALITY
 
-MOVING = MOVE | MOVE CONJUNCTION also:MOVE | LEAD subject:PLAIN[n] that DO[n] | LEAD subject:NP[n] DOING
+MOVING = MOVE | MOVE CONJUNCTION also:MOVE | LEAD subject:PLAIN[n] that DO[n]
+| LEAD subject:NP[n] DOING
 | there BE[n] subject:PLAIN[n] that DO[n] | there BE[n] subject:NP[n] DOING
 MOVE = subject:ANY[n] DO[n] | subject:ANY[n] BE[n] DOING
 CONJUNCTION = and | while
@@ -68,7 +72,8 @@ LIE[pl] = sit | lie
 BESIDE = to the left of {relation=left} | left of {relation=left} | to the right of {relation=right}
 | right of {relation=right} | above {relation=above}
 | below {relation=below} | under {relation=below}
-THAN = bigger than {relation=bigger} | larger than {relation=bigger} | smaller than {relation=smaller}
+THAN = bigger than {relation=bigger} | larger than {relation=bigger}
+| smaller than {relation=smaller}
 WHERE = at the EDGE | in the middle {across=middle} | on the SIDE | in the EDGE SIDE corner
 EDGE = top {along=top} | bottom {along=bottom}
 SIDE = left {across=left} | right {across=right}
@@ -109,10 +114,11 @@ def captions(scene: Scene, n: int = 5, *, moving: bool = False, seed: int = 0) -
         seed: another seed, other sentences.
     """
     rng = random.Random(f"{seed} {moving} {scene}")
+    grammar, symbol = _grammar(), "MOVING" if moving else "STILL"
     found: dict[str, None] = {}
     while len(found) < n:
         frame = _plan_motion(scene, rng) if moving else _plan_still(scene, rng)
-        words = _grammar().derive(frame, rng) if _holds(frame, scene) else None
+        words = grammar.derive(frame, rng, symbol=symbol) if _holds(frame, scene) else None
         if words and len(words) in _LENGTHS:
             found[" ".join(words)] = None
     return list(found)
@@ -135,14 +141,15 @@ def vocabulary(*, moving: bool = False) -> list[str]:
 
 @cache
 def _grammar() -> Grammar:
-    rules = []
-    for shape, nouns in _NOUNS.items():
-        for number, noun in ((n, w) for pair in nouns for n, w in zip(("sg", "pl"), pair.split(), strict=True)):
-            sound = "v" if noun[0] in "aeiou" else "c"
-            rules.append(f"NOUN[{number},{sound}] = {noun}" + (f" {{shape={shape}}}" if shape else ""))
-    number, sound = ("sg", "pl"), ("c", "v")
-    features = {"n": number, "m": number, "p": sound, "q": sound, "r": sound}
-    text = _SENTENCES + "\n" + "\n".join(rules)
+    numbers, sounds = ("sg", "pl"), ("c", "v")  # grammatical number; consonant or vowel first
+    text = _SENTENCES
+    for shape, pairs in _NOUNS.items():
+        meaning = f"{{shape={shape}}}" if shape else ""
+        for pair in pairs:
+            for number, noun in zip(numbers, pair.split(), strict=True):
+                sound = "v" if noun[0] in "aeiou" else "c"
+                text += f"NOUN[{number},{sound}] = {noun} {meaning}\n"
+    features = {"n": numbers, "m": numbers, "p": sounds, "q": sounds, "r": sounds}
     return Grammar(text, features=features, start="SENTENCE")
 
 
@@ -168,7 +175,9 @@ def _said_of(thing: Thing, frame: Frame, scene: Scene) -> bool:
         return False
     if "relation" not in frame:
         return True
-    return _quantified(frame["object"], scene, lambda other: related(frame["relation"], thing, other))
+    return _quantified(
+        frame["object"], scene, lambda other: related(frame["relation"], thing, other)
+    )
 
 
 def _quantified(phrase: Frame, scene: Scene, predicate: Callable[[Thing], bool]) -> bool:
@@ -197,7 +206,9 @@ def _plan_still(scene: Scene, rng: random.Random) -> Frame:
     subject = rng.choice(scene.things)
     others = [thing for thing in scene.things if thing is not subject]
     frame: Frame = {"subject": _describe(subject, scene, rng)}
-    kind = rng.choice(["there", "and", "ground", "where", "relation", "relation", "relation", "than", "quality"])
+    kind = rng.choice(
+        ["there", "and", "ground", "where", "relation", "relation", "relation", "than", "quality"]
+    )
     if kind in ("and", "relation", "than") and not others:
         kind = "where"
     match kind:
@@ -206,9 +217,11 @@ def _plan_still(scene: Scene, rng: random.Random) -> Frame:
             if second:  # else it would count the same thing twice
                 frame["second"] = _describe(rng.choice(second), scene, rng)
         case "where":
-            where = rng.choice((("along",), ("across",), ("along", "across")))
-            choices = {"along": ("top", "bottom"), "across": ("left", "right", "middle")}
-            frame |= {key: rng.choice(choices[key]) for key in where}
+            axes = (("along", ("top", "bottom")), ("across", ("left", "right", "middle")))
+            for key, places in axes:
+                fitting = [place for place in places if located(place, subject)]
+                if fitting and rng.random() < 0.7:
+                    frame[key] = fitting[0]
         case "relation" | "than":
             other = rng.choice(others)
             frame["relation"] = _relation(subject, other, rng, kind)

@@ -23,7 +23,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from multigan.data.exif import from_tiff, has_orientation, without_thumbnail
 from multigan.data.files import list_files, reason, write_atomic
-from multigan.data.pixels import untranspose, upright_pixels
+from multigan.data.pixels import over_white, untranspose, upright_pixels
 from multigan.errors import DataError
 
 MAX_PIXELS = 300_000_000  # 300 megapixels: larger than any camera, about 2 GB while decoding
@@ -262,11 +262,8 @@ def _to_pil(picture: Picture, format: str) -> Image.Image:
         raise ValueError(f"alpha {alpha.shape} does not fit rgb {rgb.shape}")
     if alpha is not None and format in _KEEPS_ALPHA:
         pixels = np.dstack((rgb, alpha))
-    elif alpha is not None:
-        cover = alpha[:, :, None].astype(np.uint16)
-        pixels = ((rgb * cover + 255 * (255 - cover) + 127) // 255).astype(np.uint8)
     else:
-        pixels = rgb
+        pixels = over_white(rgb, alpha)
     if _keeps_orientation(picture, format):
         pixels = untranspose(pixels, picture.orientation)
     return Image.fromarray(np.ascontiguousarray(pixels))

@@ -1,17 +1,17 @@
 """A small phrase-structure grammar that one text defines and that works in both directions.
 
-A rule reads `SYMBOL[features] = alternative | alternative`. In an alternative, lower-case words stand
-for themselves, upper-case names for other symbols, `X?` for X or nothing; `3*` in front makes it three
-times as likely to be said. A feature of one lower-case letter is a variable that runs over the
-values given for it and agrees wherever it stands in a rule:
+A rule reads `SYMBOL[features] = alternative | alternative`. In an alternative, lower-case words
+stand for themselves, upper-case names for other symbols, `X?` for X or nothing; `3*` in front makes
+it three times as likely to be said. A feature of one lower-case letter is a variable that runs over
+the values given for it and agrees wherever it stands in a rule:
 
     NP[n] = DET[n] COLOUR NOUN[n]
     COLOUR = red {colour=red} | blue {colour=blue}
 
 What a sentence means is a frame, a dictionary. `{key=value}` sets a key of the frame around it,
-`slot:SYMBOL` puts the frame of the symbol under a key of its own. A key is set once: "a red circle that
-is red" is no sentence where both set the colour. `parse` turns words into frames and
-`derive` turns a frame into words, both by the same rules, so what is said cannot drift from what is
+`slot:SYMBOL` puts the frame of the symbol under a key of its own. A key is set once: "a red circle
+that is red" is no sentence where both set the colour. `parse` turns words into frames and `derive`
+turns a frame into words, both by the same rules, so that what is said cannot drift from what is
 understood.
 """
 
@@ -68,7 +68,7 @@ class Grammar:
         for line in re.sub(r"\n\s*\|", " |", text).strip().splitlines():
             if line.strip():
                 self._add(line, features)
-        self._known: dict[tuple[str, frozenset], list[Way]] = {}
+        self._known: dict[tuple[str, frozenset[Any]], list[Way]] = {}
         self._first: dict[str, frozenset[str]] = {}
         for symbol in self.rules:
             self._first_words(symbol, ())
@@ -87,9 +87,11 @@ class Grammar:
         spans = self._spans(self.start, 0, words, {})
         return [frame for end, frame in spans if end == len(words)]
 
-    def derive(self, frame: Frame, rng: random.Random) -> list[str] | None:
+    def derive(
+        self, frame: Frame, rng: random.Random, *, symbol: str | None = None
+    ) -> list[str] | None:
         """Words, chosen at random, that say exactly what the frame says; None where none do."""
-        return self._derive(self.start, frame, rng)
+        return self._derive(symbol or self.start, frame, rng)
 
     def count(self, symbol: str | None = None) -> int:
         """Number of derivations; two of them seldom give the same sentence."""
@@ -174,8 +176,9 @@ class Grammar:
 
     def _is_possible(self, way: Way, frame: Frame) -> bool:
         alternative, shares = way
-        if any(frame[key] != value for key, value in alternative.sets.items()):
-            return False
+        for key, value in alternative.sets.items():
+            if frame[key] != value:
+                return False
         for item, keys in zip(alternative.items, shares, strict=True):
             if item.is_word:
                 continue

@@ -43,6 +43,14 @@ def upright_pixels(
     return rgb, alpha, profile if fits else None
 
 
+def over_white(rgb: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
+    """Lay a picture with alpha over white; uint8 (height, width, 3)."""
+    if alpha is None:
+        return rgb
+    cover = alpha[:, :, None].astype(np.uint16)
+    return ((rgb * cover + 255 * (255 - cover) + 127) // 255).astype(np.uint8)
+
+
 def transpose(pixels: np.ndarray, orientation: int) -> np.ndarray:
     """Turn stored pixels (height, width, ...) upright, EXIF orientation 1 to 8. Returns a view."""
     if orientation >= 5:
@@ -71,7 +79,8 @@ def _to_rgb(image: Image.Image, profile: bytes | None) -> Image.Image:
                 ImageCms.createProfile("LAB") if image.mode == "LAB" else io.BytesIO(profile or b"")
             )
             target = ImageCms.createProfile("sRGB")
-            return ImageCms.profileToProfile(image, source, target, outputMode="RGB")
+            converted = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
+            return converted or image.convert("RGB")
         except (ImageCms.PyCMSError, OSError):
             if image.mode == "LAB":
                 raise  # no formula to fall back on

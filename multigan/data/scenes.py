@@ -2,7 +2,7 @@
 
 A scene is one to three coloured things on a plain background, each with a motion. Scene number i of
 a seed is always the same, there is no end to them, and everything about them is known exactly:
-`multigan.data.grammar` says whether a sentence is a caption at all and whether it is true of a scene.
+`multigan.data.grammar` says whether a sentence is a caption and whether it is true of a scene.
 """
 
 from __future__ import annotations
@@ -85,14 +85,16 @@ def scene(index: int, *, seed: int = 0, things: int | None = None) -> Scene:
 
 
 def scene_index(position: int, *, split: str = "train") -> int:
-    """Scene number of a position in a split: even ones train, odd ones validate; none is in both."""
+    """Scene number of a position in a split: even ones train, odd ones validate."""
     offsets = {"train": 0, "validation": 1}
     if split not in offsets:
         raise ValueError(f"unknown split '{split}'; choose one of: {', '.join(offsets)}")
     return 2 * position + offsets[split]
 
 
-def render(scene: Scene, size: int = 64, *, antialias: bool = True, time: float = 0.0) -> np.ndarray:
+def render(
+    scene: Scene, size: int = 64, *, antialias: bool = True, time: float = 0.0
+) -> np.ndarray:
     """Draw a scene.
 
     Args:
@@ -187,7 +189,8 @@ def _possible_actions(shape: str, size: str, x: float, y: float) -> list[str]:
 
 
 def _apart(a: Thing, b: Thing) -> bool:
-    clear = max(abs(a.x - b.x), abs(a.y - b.y)) >= _STEP + 0.02
+    reach = a.radius + b.radius if "square" in (a.shape, b.shape) else 0.0  # corners stick out
+    clear = max(abs(a.x - b.x), abs(a.y - b.y)) >= max(_STEP + 0.02, 0.9 * reach)
     return clear and math.hypot(a.x - b.x, a.y - b.y) > a.radius + b.radius + 0.02
 
 
@@ -214,8 +217,12 @@ def _draw(canvas: np.ndarray, thing: Thing, time: float, samples: int) -> None:
     size = canvas.shape[0]
     x, y, radius, angle = _moved(thing, time)
     reach = radius * 1.45  # a turning square's corners stick out
-    left, right = (min(max(int(edge * size), 0), size) for edge in (x - reach, x + reach + 1 / size))
-    top, bottom = (min(max(int(edge * size), 0), size) for edge in (y - reach, y + reach + 1 / size))
+    left, right = (
+        min(max(int(edge * size), 0), size) for edge in (x - reach, x + reach + 1 / size)
+    )
+    top, bottom = (
+        min(max(int(edge * size), 0), size) for edge in (y - reach, y + reach + 1 / size)
+    )
     if left >= right or top >= bottom:
         return
     across = (np.arange(left * samples, right * samples, dtype=np.float32) + 0.5) / (samples * size)
@@ -244,12 +251,16 @@ def _inside(shape: str, u: np.ndarray, v: np.ndarray) -> np.ndarray:
         case "diamond":
             return np.abs(u) / 0.7 + np.abs(v) <= 1
         case "cross":
-            return (np.minimum(np.abs(u), np.abs(v)) <= 0.3) & (np.maximum(np.abs(u), np.abs(v)) <= 0.95)
+            return (np.minimum(np.abs(u), np.abs(v)) <= 0.3) & (
+                np.maximum(np.abs(u), np.abs(v)) <= 0.95
+            )
         case "triangle":
             return (v <= 0.75) & (np.abs(u) <= (v + 0.95) * 0.58)
         case "star":
             wedge = 2 * math.pi / 5
-            turn = np.abs((np.arctan2(u, -v) + wedge / 2) % wedge - wedge / 2)  # from the nearest point
+            turn = np.abs(
+                (np.arctan2(u, -v) + wedge / 2) % wedge - wedge / 2
+            )  # from the nearest point
             inner = 0.42  # where two points of the star meet
             across, along = inner * math.sin(wedge / 2), 1 - inner * math.cos(wedge / 2)
             distance = np.hypot(u, v)

@@ -113,7 +113,14 @@ def pipeline(
     else:
         folder = find_model(model)
     plugin, networks, facts = load_model(folder)
-    made: Pipeline = load(registry.plugin(plugin).pipeline)(networks, facts)
+    pipeline_class: type[Pipeline] = load(registry.plugin(plugin).pipeline)
+    try:
+        made = pipeline_class(networks, facts)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise CheckpointError(
+            f"{folder / 'multigan.json'} does not say what a {plugin} model needs: "
+            f"{type(error).__name__} {error}"
+        ) from error
     made.source = folder
     return made.to(device) if device is not None else made
 

@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import nn
 
@@ -65,7 +67,10 @@ def save_model(
             .contiguous()
             for key, value in network.state_dict().items()
         }
-        save_file(weights, partial / name / "model.safetensors")
+        try:
+            save_file(weights, partial / name / "model.safetensors")
+        except SafetensorError as error:  # how safetensors reports a full disk
+            raise CheckpointError(f"cannot write the model {folder}: {error}") from error
     document = {
         "format": FORMAT,
         "multigan": multigan.__version__,
@@ -93,8 +98,8 @@ def load_model(folder: Path) -> tuple[str, dict[str, nn.Module], dict[str, Any]]
     document = _read_json(folder / "multigan.json")
     if document.get("format") != FORMAT:
         raise CheckpointError(
-            f"{folder / 'multigan.json'} has format {document.get('format')!r}; this multigan reads "
-            f"format {FORMAT}"
+            f"{folder / 'multigan.json'} has format {document.get('format')!r}; this multigan "
+            f"reads format {FORMAT}"
         )
     plugin, facts = document.get("plugin"), document.get("facts")
     if not isinstance(plugin, str) or not isinstance(facts, dict):
@@ -166,12 +171,28 @@ def _load_network(folder: Path, known: Mapping[str, type[nn.Module]]) -> nn.Modu
             f"{folder / 'config.json'}: unknown network {name!r}{suggestion(str(name), known)}"
         )
     path = folder / "model.safetensors"
+    tensors = read_tensors(path)
+    shapes = _shapes(known[name], arguments)
+    if any(shape != tensors[key].shape for key, shape in shapes.items() if key in tensors):
+        raise CheckpointError(f"{path} does not fit the arguments in {folder / 'config.json'}")
     try:
         network = known[name](**arguments)
-    except (TypeError, ValueError, RuntimeError, MemoryError) as error:
-        raise CheckpointError(f"{folder / 'config.json'}: impossible arguments: {error}") from error
-    fill(network, read_tensors(path), path)
+    except Exception as error:  # whatever a constructor makes of arguments that nobody has tried
+        problem = (str(error).splitlines() or [type(error).__name__])[0]
+        raise CheckpointError(
+            f"{folder / 'config.json'}: impossible arguments: {problem}"
+        ) from error
+    fill(network, tensors, path)
     return network.eval().requires_grad_(False)
+
+
+def _shapes(cls: type[nn.Module], arguments: Mapping[str, Any]) -> dict[str, torch.Size]:
+    """What the arguments ask for, without its memory; empty where that cannot be told so."""
+    try:
+        with torch.device("meta"):
+            return {key: value.shape for key, value in cls(**arguments).state_dict().items()}
+    except Exception:  # a constructor that reads numbers back; the real one comes next
+        return {}
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -179,7 +200,7 @@ def _read_json(path: Path) -> dict[str, Any]:
         document = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} is damaged: not JSON") from error
     if not isinstance(document, dict):
         raise CheckpointError(f"{path} is damaged: not a JSON object")

@@ -5,8 +5,8 @@
       networks/NAME.safetensors   ema/NAME.safetensors   optimizers/GROUP.safetensors
       rank-0/rng.safetensors      rank-0/memory.safetensors     (one folder for each process)
 
-A checkpoint is written to a hidden folder, flushed to the disk and renamed: it is there whole, or it
-is not there. Only safetensors and JSON are read back; nothing is ever unpickled.
+A checkpoint is written to a hidden folder, flushed to the disk and renamed: it is there whole, or
+it is not there. Only safetensors and JSON are read back; nothing is ever unpickled.
 """
 
 from __future__ import annotations

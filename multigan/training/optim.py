@@ -147,8 +147,8 @@ class Group:
         """
         if facts["optimizer"] != self.config.name:
             raise CheckpointError(
-                f"the checkpoint's optimiser '{self.name}' is {facts['optimizer']}, the recipe's is "
-                f"{self.config.name}"
+                f"the checkpoint's optimiser '{self.name}' is {facts['optimizer']}, the recipe's "
+                f"is {self.config.name}"
             )
         names = list(self.parameters)
         state: dict[int, dict[str, Tensor]] = {}

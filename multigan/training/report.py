@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import itertools
-import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -210,7 +209,4 @@ def _samples(folder: Path) -> str:
 def _text(path: Path) -> str:
     if not path.is_file():
         return "<p>Missing.</p>"
-    text = path.read_text(encoding="utf-8")
-    if path.suffix == ".json":
-        text = json.dumps(json.loads(text), indent=2)
-    return f"<pre>{escape(text)}</pre>"
+    return f"<pre>{escape(path.read_text(encoding='utf-8', errors='replace'))}</pre>"

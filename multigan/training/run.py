@@ -56,7 +56,7 @@ class Run:
             return
         self._lock = (self.folder / ".lock").open("w")
         try:
-            # Unlike flock, this lock is not inherited by loader processes, which may outlive a kill.
+            # Unlike flock's, this lock is not inherited by loader processes, which outlive a kill.
             fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise RecipeError(f"another process is training in {self.folder}") from error

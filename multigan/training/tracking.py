@@ -72,7 +72,7 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
     """The entries of a metrics file; a line cut off by a kill is left out."""
     entries = []
     if path.is_file():
-        for line in path.read_text(encoding="utf-8").splitlines():
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
                 entry = json.loads(line)
             except ValueError:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
 from multigan.config.recipe import Recipe, load_recipe, method_of
+from multigan.errors import CheckpointError
 from multigan.inference.pretrained import save_model
 from multigan.plugin import load
 from multigan.training.console import ConsoleWatcher
@@ -17,6 +19,8 @@ from multigan.training.report import write_report
 from multigan.training.run import Run, open_run
 from multigan.training.tracking import Tracker, read_metrics
 from multigan.training.trainer import Trainer
+
+DISK_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 
 
 def train(
@@ -47,8 +51,10 @@ def train(
         MultiganError: What the user can mend, in one line.
     """
     if name is None:
-        name = recipe.plugin if isinstance(recipe, Recipe) else Path(recipe).stem
+        name = recipe.plugin if isinstance(recipe, Recipe) else Path(recipe).resolve().stem
     if not isinstance(recipe, Recipe):
+        if resume and output is None and (Path(recipe) / "recipe.yaml").is_file():
+            output = recipe  # a run folder goes on where it is
         recipe = load_recipe(recipe, overrides)
     engine = Engine(recipe.train)
     try:
@@ -57,14 +63,21 @@ def train(
         if engine.rank:  # the same weights everywhere, but dropout of its own in each process
             torch.manual_seed(recipe.seed + engine.rank)
         run = open_run(
-            recipe,
             name=name,
             output=Path(output) if output is not None else None,
             resume=resume,
             engine=engine,
+            keep_checkpoints=recipe.train.keep_checkpoints,
         )
         _play(gan, recipe, engine=engine, run=run, resume=resume, quiet=quiet)
         return run.folder
+    except OSError as error:
+        if error.errno not in DISK_FAULTS:
+            raise
+        raise CheckpointError(
+            f"cannot write into the run folder: {error.strerror}; its checkpoints are kept: free "
+            "space and continue with --resume"
+        ) from error
     finally:
         engine.close()
 
@@ -82,6 +95,7 @@ def _play(gan: GAN, recipe: Recipe, *, engine: Engine, run: Run, resume: bool, q
     if not engine.is_main:
         trainer.fit()
         return
+    run.record(recipe, engine)  # not before: a recipe that does not fit must not replace the run's
     tracker = Tracker(run.folder, views=recipe.train.trackers, step=trainer.step)
     with ConsoleWatcher(run, tracker, quiet=quiet) as watcher:
         trainer.watcher = watcher

@@ -342,7 +342,7 @@ def test_the_limit_is_ours_not_that_of_pil(tmp_path, pixels, monkeypatch):
             read_image(tmp_path / "a.ppm")
     message = one_line(error, tmp_path / "a.ppm")
     assert ("megapixels" in message) == (pixels > MAX_PIXELS)
-    assert Image.MAX_IMAGE_PIXELS == before
+    assert before == Image.MAX_IMAGE_PIXELS
 
 
 def test_writing_refuses_what_cannot_work(tmp_path):
@@ -401,6 +401,16 @@ def test_the_file_gets_ordinary_permissions_and_a_link_stays_a_link(tmp_path):
     assert read_image(path).rgb.shape == (5, 5, 3)
 
 
+def test_a_reader_of_the_old_file_never_sees_half_of_the_new_one(tmp_path):
+    path = write_image(gradient(4, 4), tmp_path / "a.png")
+    with open(path, "rb", buffering=0) as reader:
+        head = reader.read(4)
+        write_image(gradient(50, 50), path)
+        (tmp_path / "old.png").write_bytes(head + reader.read())
+    assert read_image(tmp_path / "old.png").rgb.shape == (4, 4, 3)
+    assert read_image(path).rgb.shape == (50, 50, 3)
+
+
 def test_listing_is_natural_recursive_and_skips_hidden(tmp_path):
     for name in (
         "img10.png",
@@ -433,7 +443,8 @@ def test_listing_refusals(tmp_path):
 
 
 def test_importing_media_costs_no_torch():
-    code = "import sys, multigan.data.media; print([m for m in ('torch', 'torchvision', 'datasets', 'av') if m in sys.modules])"
+    heavy = ("torch", "torchvision", "datasets", "av")
+    code = f"import sys, multigan.data.media; print([m for m in {heavy} if m in sys.modules])"
     root = Path(media.__file__).parents[2]
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True

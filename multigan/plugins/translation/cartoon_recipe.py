@@ -18,7 +18,7 @@ class CartoonData(Section):
 
     photos: str = Field("builtin:scenes", description="folder of photographs, or builtin:NAME")
     cartoons: str = Field("builtin:sketches", description="folder of cartoons, or builtin:NAME")
-    size: Side = Field(160, description="side of the square crops; a multiple of 4")
+    size: int = Field(160, ge=64, le=4096, description="side of the crops; a multiple of 4")
     photo_sides: tuple[Side, ...] = Field(
         (320, 512), min_length=1, description="shorter sides at which photos are drawn and learnt"
     )

@@ -164,8 +164,8 @@ class CompactGenerator(Network):
     itself join again on the way up, so that lines stay crisp. There is no normalisation: residual
     branches start small instead (in the spirit of Fixup, Zhang et al. 2019). So the result at a
     pixel depends on its surroundings only, and a large picture may be translated tile by tile
-    without seams. Doubling is done by pixel shuffling whose four phases start equal (Aitken et al. 2017),
-    hence no checkerboard.
+    without seams. Doubling is done by pixel shuffling whose four phases start equal (Aitken et al.
+    2017), hence no checkerboard.
 
     Args:
         channels: of the pictures, in and out.
@@ -315,7 +315,8 @@ class _PlainBlock(nn.Module):
 def _conv(before: int, after: int, *, kernel: int = 3, stride: int = 1) -> nn.Conv2d:
     conv = nn.Conv2d(before, after, kernel, stride, padding=(kernel - 1) // 2)
     nn.init.kaiming_normal_(conv.weight, a=0.1)
-    nn.init.zeros_(conv.bias)
+    if conv.bias is not None:
+        nn.init.zeros_(conv.bias)
     return conv
 
 

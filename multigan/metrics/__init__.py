@@ -1,0 +1,1 @@
+"""Metrics: one a file, pure functions whose protocol is named."""
