@@ -120,8 +120,9 @@ def sample(
     from multigan.inference.pipeline import accepted, pipeline
 
     pipe = pipeline(model, device=device)
-    options = accepted(pipe.sample, {"temperature": temperature})
-    result = pipe.sample(count, seed=seed, **options)
+    generate: Any = pipe.sample
+    options = accepted(generate, {"temperature": temperature})
+    result = generate(count, seed=seed, **options)
     if output is not None:
         for path in pipe.save_samples(result, output):
             print(path)

@@ -49,8 +49,10 @@ class Pipeline:
             module.to(device)
         return self
 
-    def sample(self, count: int, *, seed: int = 0, **options: Any) -> Any:
+    def sample(self, count: int, *, seed: int = 0) -> Any:
         """Generates from noise; what ``multigan sample`` calls.
+
+        A subclass may take further options, each with a default.
 
         Raises:
             PluginError: This kind of model needs an input.

@@ -25,7 +25,7 @@ from multigan.inference.pipeline import pipeline
 from multigan.losses.adversarial import discriminator_loss, generator_loss
 from multigan.plugins.translation.cartoon_data import DrawnPhotos
 from multigan.plugins.translation.cartoon_recipe import CartoonModel, CartoonRecipe
-from multigan.plugins.translation.folders import Domain
+from multigan.plugins.translation.folders import open_domain
 from multigan.plugins.translation.networks import CompactGenerator, PatchDiscriminator
 from multigan.plugins.translation.smoothing import gaussian_blur
 from multigan.training.phases import Batch, Losses, Noise, Phase, Preview, Stage, Step
@@ -41,13 +41,12 @@ class CartoonGAN:
         self.recipe, self.loss = recipe, recipe.loss
         model, data = recipe.model, recipe.data
         photos, cartoons = (
-            Domain(
+            open_domain(
                 source,
                 builtin_size=data.builtin_size,
                 size=max(*data.photo_sides, data.cartoon_side),
-                seed=recipe.seed + number,
             )
-            for number, source in enumerate((data.photos, data.cartoons))
+            for source in (data.photos, data.cartoons)
         )
         self.data = DrawnPhotos(
             photos,

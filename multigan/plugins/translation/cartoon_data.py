@@ -13,8 +13,9 @@ from torch.utils.data import Dataset
 from torchvision.transforms.v2 import functional as TF
 
 from multigan.data.media import read_image, write_image
+from multigan.data.source import Images
+from multigan.data.transforms import to_float
 from multigan.plugins.translation.abstraction import abstraction
-from multigan.plugins.translation.folders import Domain, to_network
 
 EDITION = b"1"  # of the abstraction; a new one makes old cached drawings invalid
 
@@ -37,8 +38,8 @@ class DrawnPhotos(Dataset[dict[str, Tensor]]):
 
     def __init__(
         self,
-        photos: Domain,
-        cartoons: Domain,
+        photos: Images,
+        cartoons: Images,
         *,
         size: int,
         photo_sides: Sequence[int],
@@ -62,9 +63,9 @@ class DrawnPhotos(Dataset[dict[str, Tensor]]):
         photo, drawing = self._cropped(self.pair(index, side)).chunk(2)
         cartoon = self._cropped(self.cartoon(other))
         return {
-            "photo": to_network(photo),
-            "drawing": to_network(drawing),
-            "cartoon": to_network(cartoon),
+            "photo": to_float(photo),
+            "drawing": to_float(drawing),
+            "cartoon": to_float(cartoon),
         }
 
     def pair(self, index: int, side: int) -> Tensor:
@@ -84,7 +85,7 @@ class DrawnPhotos(Dataset[dict[str, Tensor]]):
         """Centres of the first photos and of their drawings, (N, 3, side, side) in [-1, 1]."""
         side = self.photo_sides[0]
         pairs = [TF.center_crop(self.pair(i % len(self), side), [side, side]) for i in range(count)]
-        photos, drawings = to_network(torch.stack(pairs)).chunk(2, dim=1)
+        photos, drawings = to_float(torch.stack(pairs)).chunk(2, dim=1)
         return photos, drawings
 
     def _drawing(self, photo: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from torch.utils.data import Dataset
 from multigan.losses.adversarial import discriminator_loss, generator_loss
 from multigan.losses.penalties import gradient_penalty, r1_penalty
 from multigan.losses.reconstruction import cycle_loss, identity_loss
-from multigan.plugins.translation.folders import Domain, Unpaired
+from multigan.plugins.translation.folders import Unpaired, open_domain
 from multigan.plugins.translation.networks import (
     PatchDiscriminator,
     ResnetGenerator,
@@ -40,14 +40,14 @@ class CycleGAN:
         data = recipe.data
         self.data = Unpaired(
             *(
-                Domain(
+                open_domain(
                     source,
-                    builtin_size=data.builtin_size,
                     size=data.size,
-                    seed=recipe.seed + number,
+                    builtin_size=data.builtin_size,
+                    unpaired=second,
                     on_error=data.on_error,
                 )
-                for number, source in enumerate((data.a, data.b))
+                for source, second in ((data.a, False), (data.b, True))
             ),
             size=data.size,
             resize=data.resize,
@@ -189,7 +189,7 @@ class CycleGAN:
     def _shown(self, networks: Mapping[str, nn.Module]) -> tuple[Tensor, Tensor]:
         device = next(networks["generator_ab"].parameters()).device
         a, b = (
-            self.data.shown(domain, [i % len(domain) for i in range(SHOWN)]).to(device)
-            for domain in (self.data.a, self.data.b)
+            self.data.shown(pictures, [i % len(pictures) for i in range(SHOWN)]).to(device)
+            for pictures in (self.data.a, self.data.b)
         )
         return a, b

@@ -134,7 +134,11 @@ def test_a_saved_model_is_loaded_by_pipeline(tmp_path):
     generator = ResnetGenerator(width=4, blocks=1)
     facts = {**FACTS, "halo": None, "directions": {"ab": "generator"}}
     save_model(
-        tmp_path / "m", facts, {"generator": generator}, plugin="translation", method="cyclegan",
+        tmp_path / "m",
+        facts,
+        {"generator": generator},
+        plugin="translation",
+        method="cyclegan",
         card="# m",
     )
     pipe = multigan.pipeline(tmp_path / "m")

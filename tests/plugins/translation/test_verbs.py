@@ -27,7 +27,12 @@ def model(tmp_path_factory):
         "directions": {"ab": "generator"},
     }
     save_model(
-        folder, facts, {"generator": generator}, plugin="translation", method="cartoon", card="# ink"
+        folder,
+        facts,
+        {"generator": generator},
+        plugin="translation",
+        method="cartoon",
+        card="# ink",
     )
     return folder
 
@@ -99,22 +104,29 @@ def test_several_files_into_a_folder(translate, tmp_path):
 def test_alpha_grey_and_orientation_are_kept(translate, tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
-    assert translate(
-        picture(tmp_path / "alpha.png", mode="RGBA"),
-        picture(tmp_path / "grey.png", mode="L"),
-        picture(tmp_path / "turned.jpg", exif=exif),
-        picture(tmp_path / "cmyk.jpg", mode="CMYK"),
-        picture(tmp_path / "dot.png", size=(1, 1)),
-    )[0] == 0
-    with Image.open(tmp_path / "alpha.png") as before, Image.open(tmp_path / "alpha-ink.png") as after:
+    assert (
+        translate(
+            picture(tmp_path / "alpha.png", mode="RGBA"),
+            picture(tmp_path / "grey.png", mode="L"),
+            picture(tmp_path / "turned.jpg", exif=exif),
+            picture(tmp_path / "cmyk.jpg", mode="CMYK"),
+            picture(tmp_path / "dot.png", size=(1, 1)),
+        )[0]
+        == 0
+    )
+    with (
+        Image.open(tmp_path / "alpha.png") as before,
+        Image.open(tmp_path / "alpha-ink.png") as after,
+    ):
         assert np.array_equal(np.asarray(before)[..., 3], np.asarray(after)[..., 3])
     with Image.open(tmp_path / "turned-ink.jpg") as after:
         assert after.size == (40, 30)
         assert after.getexif()[0x0112] == 6
     for name in ("grey", "dot"):
-        with Image.open(tmp_path / f"{name}-ink.png") as after, Image.open(
-            tmp_path / f"{name}.png"
-        ) as before:
+        with (
+            Image.open(tmp_path / f"{name}-ink.png") as after,
+            Image.open(tmp_path / f"{name}.png") as before,
+        ):
             assert after.size == before.size
 
 
