@@ -1,4 +1,4 @@
-"""What all tests share: a third-party plugin, the command line in this process, whole runs in forks.
+"""What tests share: a third-party plugin, the command line in this process, runs in forks of it.
 
 Importing torch takes longer than training the toy GAN, so runs that are to be killed are forks of
 this process; a few tests start real commands.

@@ -1,9 +1,9 @@
 """Sentence-BLEU and self-BLEU with many references, exact and fast.
 
 The protocol of Texygen (Zhu et al. 2018), which published tables of text GANs follow: nltk's
-sentence-BLEU with uniform weights over 1..n and smoothing ``method1``, averaged over hypotheses (not
-corpus BLEU). Given the same hypotheses and references the values agree with nltk to rounding. The
-number of references moves the score a lot, so state it beside every number.
+sentence-BLEU with uniform weights over 1..n and smoothing ``method1``, averaged over hypotheses
+(not corpus BLEU). Given the same hypotheses and references the values agree with nltk to rounding.
+The number of references moves the score a lot, so state it beside every number.
 
 nltk compares a hypothesis with every reference. Here the references are counted once, into a table
 of the largest count that each n-gram has in one of them; the second largest lets a sentence be

@@ -56,6 +56,7 @@ class Trainer:
         if self.config.compile:
             for module in gan.networks.values():
                 module.compile()  # forward() stays plain, for penalties with second derivatives
+        self._parameters = {name: [*net.parameters()] for name, net in gan.networks.items()}
         self.groups = self._make_groups()
         self.noise = Noise(
             recipe.seed, device=engine.device, rank=engine.rank, world_size=engine.world_size
@@ -129,8 +130,9 @@ class Trainer:
     def _update(self, phase: Phase, step: Step) -> None:
         group = self.groups[phase.updates]
         trained = self.gan.groups[phase.updates]
-        for name, network in self.gan.networks.items():
-            network.requires_grad_(name in trained)
+        for name, parameters in self._parameters.items():
+            for parameter in parameters:
+                parameter.requires_grad_(name in trained)
         if phase.fresh or not self._micro_batches:
             self._micro_batches = [self._next_batch() for _ in range(self.config.accumulate)]
         terms: Mapping[str, Tensor] = {}

@@ -36,7 +36,9 @@ class Broken(Noisy):
 
 
 def take(count: int, dataset: Dataset[Any] | None = None, **options: Any) -> list[dict[str, Any]]:
-    with Batches(Noisy() if dataset is None else dataset, **{"size": 4, "seed": 0, **options}) as batches:
+    with Batches(
+        Noisy() if dataset is None else dataset, **{"size": 4, "seed": 0, **options}
+    ) as batches:
         return list(itertools.islice(batches, count))
 
 

@@ -119,7 +119,19 @@ def test_batchnorm_statistics_are_averaged(
 
         Trainer._step = play_then  # type: ignore[method-assign]
 
-    assert codes(ranks(2, "run", toy_recipe, *small, NORM, "-o", tmp_path / "run", before=note)) == [
+        from multigan_toy.gan import ToyGAN
+
+        evaluate = ToyGAN.evaluate
+
+        def evaluate_then(self: Any, networks: Any, noise: Any) -> dict[str, float]:
+            torch.save(networks["generator"].layers[1].running_mean, tmp_path / "evaluated.pt")
+            return evaluate(self, networks, noise)
+
+        ToyGAN.evaluate = evaluate_then
+
+    assert codes(
+        ranks(2, "run", toy_recipe, *small, NORM, "-o", tmp_path / "run", before=note)
+    ) == [
         0,
         0,
     ]
@@ -128,6 +140,8 @@ def test_batchnorm_statistics_are_averaged(
     mean = (own[0] + own[1]) / 2
     model = load_file(tmp_path / "run" / "model" / "generator" / "model.safetensors")
     torch.testing.assert_close(model["layers.1.running_mean"], mean)
+    evaluated = torch.load(tmp_path / "evaluated.pt", weights_only=True)
+    torch.testing.assert_close(evaluated, mean)
     ema = tensors(tmp_path / "run", "ema")
     torch.testing.assert_close(ema["generator.layers.1.running_mean"], mean)
 
@@ -188,13 +202,17 @@ def test_processes_that_differ_are_stopped(
     assert all("processes differ in their rank" in process.text for process in processes)
 
 
-def test_torchrun(toy_recipe: Path, small: Any, tmp_path: Path, ranks: Any, fingerprint: Any) -> None:
+@pytest.mark.slow
+def test_torchrun(
+    toy_recipe: Path, small: Any, tmp_path: Path, ranks: Any, fingerprint: Any
+) -> None:
     """The real thing: torchrun is killed with its workers, and started again."""
     torchrun = [
         sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
         "-m", "multigan",
     ]  # fmt: skip
-    words = ["run", str(toy_recipe), *small, NORM, "steps.adversarial=400", "-o"]
+    longer = ("steps.adversarial=300", "train.checkpoint_every=20", "train.preview_every=0")
+    words = ["run", str(toy_recipe), *small, NORM, *longer, "-o"]
     assert codes(ranks(2, *words, tmp_path / "whole")) == [0, 0]
 
     run = tmp_path / "cut"
@@ -202,12 +220,12 @@ def test_torchrun(toy_recipe: Path, small: Any, tmp_path: Path, ranks: Any, fing
         [*torchrun, *words, str(run)], stderr=subprocess.DEVNULL, start_new_session=True
     )
     deadline = time.monotonic() + 90
-    while not list((run / "checkpoints").glob("step-000000[1-9]*")):
+    while not list((run / "checkpoints").glob("step-*[1-9]0")):
         assert time.monotonic() < deadline
         assert process.poll() is None
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    assert process.wait() == -signal.SIGKILL
     while workers_of(run):
         time.sleep(0.02)
     again = subprocess.run(

@@ -15,7 +15,7 @@ def test_names_the_term_that_broke() -> None:
     for _ in range(3):
         guard.watch("critic", {"adversarial": GOOD, "penalty": NAN}, NAN)
         guard.watch("generator", {"adversarial": GOOD}, GOOD)
-    with pytest.raises(DivergenceError, match="loss 'critic/penalty' .* for 3 updates in a row"):
+    with pytest.raises(DivergenceError, match=r"loss 'critic/penalty' .* for 3 updates in a row"):
         guard.check()
 
 

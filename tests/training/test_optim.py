@@ -64,7 +64,9 @@ def test_schedules_are_their_closed_forms(schedule: str, hold: float, expected: 
 
 def test_warmup_rises_to_the_schedule() -> None:
     group, _ = make(steps=10, warmup=4, schedule="linear")
-    assert [group.schedule(i) for i in range(4)] == pytest.approx([0.25, 0.5 * 0.9, 0.75 * 0.8, 0.7])
+    assert [group.schedule(i) for i in range(4)] == pytest.approx(
+        [0.25, 0.5 * 0.9, 0.75 * 0.8, 0.7]
+    )
 
 
 @pytest.mark.parametrize(("every", "repeat"), [(1, 1), (1, 3), (4, 1), (4, 2), (7, 1)])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import random
@@ -104,24 +103,28 @@ def test_kill_at_every_file_operation(
 
 
 def test_kill_again_and_again(
-    fork: Any,
-    toy_recipe: Path,
-    small: Any,
-    tmp_path: Path,
-    fingerprint: Any,
-    reference: dict[str, str],
+    fork: Any, toy_recipe: Path, small: Any, tmp_path: Path, fingerprint: Any
 ) -> None:
-    """At random moments, in the middle of steps too, with no regard to files."""
-    moments = random.Random(1)
-    command = ("run", toy_recipe, NORM, *small, "-o", tmp_path / "cut", "--resume")
-    for _ in range(8):
-        process = fork(*command)
-        time.sleep(moments.uniform(0.02, 0.12))
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process.pid, signal.SIGKILL)
-        assert process.wait() in (0, -signal.SIGKILL)
-    assert fork(*command).wait() == 0
-    assert fingerprint(tmp_path / "cut") == reference
+    """At random moments after a new checkpoint, in the middle of steps too."""
+    moments, run = random.Random(1), tmp_path / "cut"
+    longer = ("run", toy_recipe, NORM, *small, "steps.adversarial=38", "-o")
+    assert fork(*longer, tmp_path / "whole").wait() == 0
+    kills = 0
+    for _ in range(6):
+        before = set((run / "checkpoints").glob("step-*"))
+        process = fork(*longer, run, "--resume")
+        deadline = time.monotonic() + 30
+        while not set((run / "checkpoints").glob("step-*")) - before:
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+        time.sleep(moments.uniform(0.0, 0.03))
+        os.kill(process.pid, signal.SIGKILL)
+        kills += process.wait() == -signal.SIGKILL
+    assert kills >= 4
+    last = fork(*longer, run, "--resume")
+    assert last.wait() == 0
+    assert "from step 0" not in last.text
+    assert fingerprint(run) == fingerprint(tmp_path / "whole")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -44,7 +44,9 @@ class Notes:
 
     def __init__(self, make_stages: Callable[[Notes], tuple[Stage, ...]]) -> None:
         torch.manual_seed(0)
-        self.networks = nn.ModuleDict({"generator": nn.Linear(2, 2), "discriminator": nn.Linear(2, 1)})
+        self.networks = nn.ModuleDict(
+            {"generator": nn.Linear(2, 2), "discriminator": nn.Linear(2, 1)}
+        )
         self.memory = nn.ModuleDict()
         self.groups = {"generator": ("generator",), "discriminator": ("discriminator",)}
         self.averaged = ("generator",)
@@ -105,9 +107,7 @@ def alternating(steps: int, **options: Any) -> Callable[[Notes], tuple[Stage, ..
     return stages
 
 
-def play(
-    gan: Notes, folder: Path, watcher: Watcher | None = None, **train: Any
-) -> Trainer:
+def play(gan: Notes, folder: Path, watcher: Watcher | None = None, **train: Any) -> Trainer:
     options = {"batch_size": 4, "device": "cpu", "log_every": 1, **train}
     recipe = NotesRecipe(
         plugin="notes", method="notes", train=TrainConfig(**options), ema=EMAConfig(decay=0.5)
@@ -269,7 +269,9 @@ def test_accumulation_equals_none(installed_toy: Path, small: Any, tmp_path: Pat
     fresh = train_toy(tmp_path / "c", small, *SGD, "steps.adversarial=0", "steps.pretraining=1")
     for name, value in whole.items():
         torch.testing.assert_close(value, parts[name], rtol=0, atol=1e-6)
-    assert not torch.allclose(whole["generator.layers.0.weight"], fresh["generator.layers.0.weight"])
+    assert not torch.allclose(
+        whole["generator.layers.0.weight"], fresh["generator.layers.0.weight"]
+    )
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
@@ -317,9 +319,7 @@ def test_fp16_resumes_exactly(
     assert fingerprint(tmp_path / "whole") == fingerprint(tmp_path / "cut")
 
 
-def test_loader_processes_change_nothing(
-    installed_toy: Path, small: Any, tmp_path: Path
-) -> None:
+def test_loader_processes_change_nothing(installed_toy: Path, small: Any, tmp_path: Path) -> None:
     alone = train_toy(tmp_path / "a", small)
     helped = train_toy(tmp_path / "b", small, "train.workers=2")
     assert all(torch.equal(value, helped[name]) for name, value in alone.items())

@@ -21,6 +21,6 @@ PLUGIN = Plugin(
         "distinct-2": "different pairs of neighbouring words, as a share of all pairs",
         "unique": "different sentences, as a share of the sample",
         "novel": "share of sentences that are not in the training data",
-        "nll-test": "nats per word of held-out sentences under the generator, ends counted as words",
+        "nll-test": "nats per known word of held-out sentences; the end of one is a word",
     },
 )

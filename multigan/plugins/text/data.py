@@ -101,8 +101,8 @@ def load_corpus(config: TextData) -> Corpus:
         )
     if len(tokens) < len(train) / 2:
         warnings.warn(
-            f"{config.source}: {len(train) - len(tokens)} of {len(train)} sentences are left out as "
-            "too long or with rare tokens; see data.max_length, data.min_count and "
+            f"{config.source}: {len(train) - len(tokens)} of {len(train)} sentences are left out "
+            "as too long or with rare tokens; see data.max_length, data.min_count and "
             "data.vocabulary_size",
             stacklevel=2,
         )

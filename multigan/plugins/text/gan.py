@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from multigan.data.vocabulary import PAD
+from multigan.data.vocabulary import PAD, UNK
 from multigan.losses.adversarial import OBJECTIVES, discriminator_loss, generator_loss
 from multigan.losses.penalties import double_backward, r1_penalty
 from multigan.plugins.text.data import Corpus, Sentences, load_corpus
@@ -28,7 +28,7 @@ from multigan.plugins.text.networks import (
     by_gumbel,
     write,
 )
-from multigan.plugins.text.recipe import TextGANRecipe
+from multigan.plugins.text.recipe import TextGANRecipe, fitted
 from multigan.plugins.text.relaxation import annealed, gumbel_noise, relaxed_rows
 from multigan.plugins.text.scores import score_samples
 from multigan.training.phases import Batch, Losses, Noise, Phase, Preview, Stage, Step
@@ -47,20 +47,21 @@ class TextGAN:
     """
 
     def __init__(self, recipe: TextGANRecipe) -> None:
-        self.recipe = recipe
         self.corpus: Corpus = load_corpus(recipe.data)
-        model, vocabulary_size = recipe.model, len(self.corpus.vocabulary)
+        vocabulary_size = len(self.corpus.vocabulary)
+        self.recipe, model = recipe, recipe.model
+        self.sizes = sizes = fitted(recipe, vocabulary_size=vocabulary_size)
         self.generator = LSTMGenerator(
             vocabulary_size=vocabulary_size,
-            embedding=model.embedding,
-            hidden=model.hidden,
+            embedding=sizes.embedding,
+            hidden=sizes.hidden,
             latents=model.latents,
             layers=model.layers,
         )
         self.discriminator = LSTMDiscriminator(
             vocabulary_size=vocabulary_size,
-            embedding=model.discriminator_embedding,
-            hidden=model.discriminator_hidden,
+            embedding=sizes.discriminator_embedding,
+            hidden=sizes.discriminator_hidden,
             dropout=model.dropout,
         )
         self.networks = nn.ModuleDict(
@@ -73,18 +74,23 @@ class TextGAN:
             "discriminator": ("discriminator",),
         }
         self.averaged = ("generator",)
-        # One constant for all batches: a mean over each batch's own words would weigh them unequally.
+        # One constant for all batches: the mean over each batch's own words would weigh words
+        # unequally, and differently on two processes.
         self.words_per_sentence = (self.corpus.train != PAD).sum().item() / len(self.corpus.train)
 
     def stages(self) -> tuple[Stage, ...]:
         """Likelihood, a head start for the discriminator, the game."""
         steps, judge = self.recipe.steps, self.discriminator_loss
         stages = (
-            Stage("mle", steps.mle, (Phase("mle", "pretraining", self.mle_loss),)),
-            Stage("judge", steps.discriminator, (Phase("discriminator", "discriminator", judge),)),
+            Stage("mle", self.sizes.mle_steps, (Phase("mle", "pretraining", self.mle_loss),)),
+            Stage(
+                "discriminator",
+                steps.discriminator,
+                (Phase("discriminator", "discriminator", judge),),
+            ),
             Stage(
                 "adversarial",
-                steps.adversarial,
+                self.sizes.adversarial_steps,
                 (
                     Phase(
                         "discriminator",
@@ -153,8 +159,10 @@ class TextGAN:
         nll, words = 0.0, 0
         for part_BL in test_BL.split(self.recipe.train.batch_size):
             logits_BLV = generator(part_BL, self._latents(len(part_BL), noise))
-            nll += _cross_entropy(logits_BLV, part_BL).sum().item()
-            words += int((part_BL != PAD).sum())
+            # The generator cannot write unknown words: they are read, and not predicted.
+            known_BL = part_BL.masked_fill(part_BL == UNK, PAD)
+            nll += _cross_entropy(logits_BLV, known_BL).sum().item()
+            words += int((known_BL != PAD).sum())
         return {**scores, "nll-test": nll / words}
 
     def model(self) -> dict[str, Any]:
@@ -188,13 +196,15 @@ class TextGAN:
     def _r1(self, real_BL: Tensor) -> Tensor:
         with double_backward():
             return r1_penalty(
-                lambda embedded: self.discriminator.judge(*embedded, real_BL),
+                lambda words: self.discriminator.judge(words[0], words[1], real_BL),
                 real=list(self.discriminator.embed(real_BL)),
             )
 
 
 def _cross_entropy(logits_BLV: Tensor, tokens_BL: Tensor) -> Tensor:
     """Nats of every token (B, L); 0 at pads."""
-    return F.cross_entropy(
-        logits_BLV.float().transpose(1, 2), tokens_BL, ignore_index=PAD, reduction="none"
+    # Flat rows: with the words in the middle, as (B, V, L), the softmax strides through memory.
+    nats = F.cross_entropy(
+        logits_BLV.float().flatten(0, 1), tokens_BL.flatten(), ignore_index=PAD, reduction="none"
     )
+    return nats.view(tokens_BL.shape)

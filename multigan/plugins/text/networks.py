@@ -1,6 +1,6 @@
 """The two LSTMs of a text GAN, and how the generator writes.
 
-Shape suffixes: B sentences, L token positions, V vocabulary, E embedding, H hidden state, Z latents.
+Shape suffixes: B sentences, L token positions, V vocabulary, E embedding, H hidden, Z latents.
 
 A sentence is its words, one eos, then pads. The generator cannot write pad, bos or unk.
 """
@@ -34,6 +34,8 @@ class LSTMGenerator(Network):
         layers: stacked LSTM layers.
     """
 
+    blocked_V: Tensor
+
     def __init__(
         self,
         *,
@@ -63,7 +65,7 @@ class LSTMGenerator(Network):
         before_BL = F.pad(tokens_BL[:, :-1], (1, 0), value=BOS)
         x_BLE = self._with_latents(self.embedding(before_BL), latents_BZ)
         h_BLH, _ = self.lstm(x_BLE, self.start(latents_BZ))
-        return self.output(h_BLH) + self.blocked_V
+        return self._logits(h_BLH)
 
     def start(self, latents_BZ: Tensor) -> State:
         """The first hidden and cell state, each (layers, B, H)."""
@@ -82,7 +84,11 @@ class LSTMGenerator(Network):
         """
         x_B1E = self._with_latents(self.embedding(before_B)[:, None], latents_BZ)
         h_B1H, state = self.lstm(x_B1E, state)
-        return self.output(h_B1H[:, 0]) + self.blocked_V, state
+        return self._logits(h_B1H[:, 0]), state
+
+    def _logits(self, h: Tensor) -> Tensor:
+        # Blocked in the bias: adding to (B, L, V) logits would cost another pass over them.
+        return F.linear(h, self.output.weight, self.output.bias + self.blocked_V)
 
     @staticmethod
     def _with_latents(x_BLE: Tensor, latents_BZ: Tensor) -> Tensor:

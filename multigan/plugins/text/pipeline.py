@@ -45,9 +45,10 @@ class TextPipeline(Pipeline):
             raise CheckpointError("the model is damaged: it has no text generator")
         self.generator = generator
         self.vocabulary = Vocabulary.from_dict(facts.get("vocabulary"))
-        self.max_length = facts.get("max_length")
-        if type(self.max_length) is not int or self.max_length < 1:
+        length = facts.get("max_length")
+        if type(length) is not int or length < 1:
             raise CheckpointError("the model is damaged: max_length is not a positive number")
+        self.max_length: int = length
         if len(self.vocabulary) != generator.embedding.num_embeddings:
             raise CheckpointError("the model is damaged: vocabulary and generator differ in size")
 
@@ -82,13 +83,13 @@ class TextPipeline(Pipeline):
         for start in range(0, count, CHUNK):
             # Whole chunks, so that the count does not change what the noise is.
             latents_BZ = torch.randn(CHUNK, self.generator.latents, generator=source)
-            uniforms_LB = torch.rand(length, CHUNK, generator=source)
+            uniforms_LB = torch.rand(length + 1, CHUNK, generator=source)
             size = min(CHUNK, count - start)
             choose = by_chance(uniforms_LB.T[:size].to(self.device), temperature=temperature)
             tokens_BL = write(
-                self.generator, latents_BZ[:size].to(self.device), choose, max_length=length - 1
+                self.generator, latents_BZ[:size].to(self.device), choose, max_length=length
             )
-            texts += self.vocabulary.decode_batch(tokens_BL)
+            texts += self.vocabulary.decode_batch(tokens_BL[:, :length])
         return TextOutput(texts)
 
     def sample(self, count: int, *, seed: int = 0, temperature: float = 1.0) -> TextOutput:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from multigan.config.objectives import ObjectiveName
 from multigan.config.recipe import Recipe
@@ -16,6 +17,8 @@ from multigan.config.sections import (
     OptimizerConfig,
     Section,
 )
+
+MANY_WORDS = 1000  # different tokens; real text has more, a small grammar fewer
 
 
 class TextData(Section):
@@ -36,14 +39,14 @@ class TextData(Section):
 
 
 class TextModel(Section):
-    """Both LSTMs."""
+    """Both LSTMs. Sizes that are left out follow the vocabulary, see `fitted`."""
 
-    latents: PositiveInt = Field(32, description="size of the noise vector")
-    embedding: PositiveInt = 64
-    hidden: PositiveInt = 256
+    latents: PositiveInt = Field(16, description="size of the noise vector")
+    embedding: PositiveInt | None = Field(None, description="null: 32, or 64 for many words")
+    hidden: PositiveInt | None = Field(None, description="null: 128, or 256 for many words")
     layers: PositiveInt = Field(1, description="of the generator")
-    discriminator_embedding: PositiveInt = 64
-    discriminator_hidden: PositiveInt = 256
+    discriminator_embedding: PositiveInt | None = Field(None, description="null: as `embedding`")
+    discriminator_hidden: PositiveInt | None = Field(None, description="null: as `hidden`")
     dropout: Fraction = Field(0.0, description="of the words that the discriminator reads")
 
 
@@ -65,9 +68,15 @@ class TextLoss(Section):
 class TextSteps(Section):
     """Lengths of the stages; 0 leaves one out."""
 
-    mle: Count = 1500
+    mle: Count | None = Field(None, description="null: 60, or 600 for many words")
     discriminator: Count = 200
-    adversarial: Count = 1000
+    adversarial: Count | None = Field(None, description="null: 600, or 300 for many words")
+
+    @model_validator(mode="after")
+    def _something_happens(self) -> TextSteps:
+        if self.mle == self.discriminator == self.adversarial == 0:
+            raise ValueError("all three are 0: nothing would be trained")
+        return self
 
 
 class TextEvaluate(Section):
@@ -81,7 +90,9 @@ class TextOptimizers(Section):
     """The generator has one optimiser for each of its two stages."""
 
     pretraining: OptimizerConfig = OptimizerConfig(lr=5e-3, betas=(0.9, 0.999), clip=5.0)
-    generator: OptimizerConfig = OptimizerConfig(lr=2e-3, betas=(0.5, 0.9), clip=5.0)
+    generator: OptimizerConfig = OptimizerConfig(
+        lr=2e-3, betas=(0.5, 0.9), clip=5.0, schedule="linear"
+    )
     discriminator: OptimizerConfig = OptimizerConfig(lr=3e-3, betas=(0.5, 0.9), clip=5.0)
 
 
@@ -95,3 +106,38 @@ class TextGANRecipe(Recipe):
     steps: TextSteps = TextSteps()
     evaluate: TextEvaluate = TextEvaluate()
     optimizers: TextOptimizers = TextOptimizers()
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What a recipe may leave open, settled."""
+
+    embedding: int
+    hidden: int
+    discriminator_embedding: int
+    discriminator_hidden: int
+    mle_steps: int
+    adversarial_steps: int
+
+
+def fitted(recipe: TextGANRecipe, *, vocabulary_size: int) -> Sizes:
+    """Sizes and steps that fit the vocabulary, where the recipe leaves them open.
+
+    A grammar of a hundred words is learnt by a small network in seconds; the vocabulary of real
+    text asks for a larger one and for more pretraining, as most of its words are rare.
+    """
+    many = vocabulary_size >= MANY_WORDS
+    model, steps = recipe.model, recipe.steps
+    embedding = model.embedding or (64 if many else 32)
+    hidden = model.hidden or (256 if many else 128)
+    return Sizes(
+        embedding=embedding,
+        hidden=hidden,
+        discriminator_embedding=model.discriminator_embedding or embedding,
+        discriminator_hidden=model.discriminator_hidden or hidden,
+        mle_steps=(600 if many else 60) if steps.mle is None else steps.mle,
+        # A step costs the more the more words there are.
+        adversarial_steps=(
+            (300 if many else 600) if steps.adversarial is None else steps.adversarial
+        ),
+    )

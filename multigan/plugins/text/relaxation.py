@@ -18,8 +18,8 @@ def gumbel_noise(uniforms: Tensor) -> Tensor:
     """
     tiny = torch.finfo(torch.float32).tiny
     # -log(u) is 0 where u rounds to 1; log of that would be infinite.
-    exponential = -uniforms.float().clamp(min=tiny).log()
-    return -exponential.clamp(min=tiny).log()
+    # In place after the first copy: for many words these passes over memory are what costs.
+    return uniforms.float().clamp(min=tiny).log_().neg_().clamp_(min=tiny).log_().neg_()
 
 
 def relaxed_rows(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from multigan.data.grammar import is_grammatical
-from multigan.data.vocabulary import EOS, lengths
+from multigan.data.vocabulary import EOS
 from multigan.metrics.bleu import bleu, self_bleu
 from multigan.metrics.diversity import distinct, novelty, unique
 from multigan.plugins.text.data import Corpus
@@ -40,9 +40,4 @@ def score_samples(tokens_BL: Tensor, corpus: Corpus, *, references: int) -> dict
 
 def words(tokens_BL: Tensor) -> list[list[int]]:
     """The words of each sentence without eos and pads."""
-    ends = lengths(tokens_BL).tolist()
-    # `lengths` counts the eos where there is one.
-    return [
-        [token for token in row[:end] if token != EOS]
-        for row, end in zip(tokens_BL.tolist(), ends, strict=True)
-    ]
+    return [row[: row.index(EOS)] if EOS in row else row for row in tokens_BL.tolist()]

@@ -77,11 +77,11 @@ class CartoonGAN:
         self.averaged = ("generator",)
 
     def stages(self) -> tuple[Stage, ...]:
-        """Imitation, then the game; both on the same batches."""
+        """Imitation, then the game, in which the discriminators judge what was just drawn."""
         steps = self.recipe.steps
         game = (
-            Phase("discriminators", "discriminators", self.discriminators),
-            Phase("generator", "generator", self.generator, fresh=False),
+            Phase("generator", "generator", self.generator),
+            Phase("discriminators", "discriminators", self.discriminators, fresh=False),
         )
         imitation = Phase("imitation", "imitation", self.imitate)
         return (
@@ -93,11 +93,24 @@ class CartoonGAN:
         """Draw each photo as the abstraction does."""
         return self._likeness(self.networks["generator"](batch["photo"]), batch["drawing"])
 
+    def generator(self, batch: Batch, step: Step) -> Losses:
+        """Pass for a cartoon, and stay a drawing of this photo."""
+        fake, real = self.networks["generator"](batch["photo"]), batch["cartoon"]
+        batch["fake"] = fake.detach()
+        losses: dict[str, Tensor] = {}
+        for name, (view_fake, view_real) in self._views(step, fake, real).items():
+            judge = self.networks[name]
+            logits_real = judge(view_real) if "relativistic" in self.loss.objective else None
+            weight = getattr(self.loss, name)
+            losses[name] = weight * generator_loss(
+                self.loss.objective, judge(view_fake), logits_real
+            )
+        likeness = self._likeness(fake, batch["drawing"])
+        return losses | {name: self.loss.drawing * term for name, term in likeness.items()}
+
     def discriminators(self, batch: Batch, step: Step) -> Losses:
         """Tell cartoons from drawn photos and from blurred cartoons."""
-        with torch.no_grad():
-            fake = self.networks["generator"](batch["photo"])
-        real = batch["cartoon"]
+        fake, real = batch["fake"], batch["cartoon"]
         blurred = gaussian_blur(real, 1.5)
         losses: dict[str, Tensor] = {}
         for name, views in self._views(step, real, fake, blurred).items():
@@ -110,20 +123,6 @@ class CartoonGAN:
                     objective, logits_real, logits_blurred
                 )
         return losses
-
-    def generator(self, batch: Batch, step: Step) -> Losses:
-        """Pass for a cartoon, and stay a drawing of this photo."""
-        fake, real = self.networks["generator"](batch["photo"]), batch["cartoon"]
-        losses: dict[str, Tensor] = {}
-        for name, (view_fake, view_real) in self._views(step, fake, real).items():
-            judge = self.networks[name]
-            logits_real = judge(view_real) if "relativistic" in self.loss.objective else None
-            weight = getattr(self.loss, name)
-            losses[name] = weight * generator_loss(
-                self.loss.objective, judge(view_fake), logits_real
-            )
-        likeness = self._likeness(fake, batch["drawing"])
-        return losses | {name: self.loss.drawing * term for name, term in likeness.items()}
 
     def dataset(self) -> Dataset[Any]:
         """Crops of photos, drawings and cartoons."""

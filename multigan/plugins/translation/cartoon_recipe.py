@@ -32,7 +32,7 @@ class CartoonModel(Section):
 
     width: PositiveInt = Field(64, description="channels of the generator at a quarter of the size")
     blocks: PositiveInt = Field(6, description="residual blocks; each sees 8 pixels further")
-    discriminator_width: PositiveInt = 32
+    discriminator_width: PositiveInt = 24
     start: str = Field("", description="trained cartoon model or run to start from; empty: none")
 
 
