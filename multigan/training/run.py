@@ -63,10 +63,16 @@ class Run:
         except OSError:  # a file system without locks
             pass
 
-    def record(self, recipe: Recipe, engine: Engine) -> None:
-        """Writes the recipe, and one more start into the provenance."""
+    def record(self, recipe: Recipe, engine: Engine, *, data: str) -> None:
+        """Writes the recipe, and one more start into the provenance.
+
+        Args:
+            recipe: With every default.
+            engine: Of the main process.
+            data: A fingerprint of the data set.
+        """
         _replace(self.recipe, recipe.to_yaml())
-        _write_provenance(self.folder / "provenance.json", engine)
+        _write_provenance(self.folder / "provenance.json", engine, data)
 
 
 def open_run(
@@ -132,7 +138,7 @@ def _newest(folder: Path) -> Path:
     return folder
 
 
-def _write_provenance(path: Path, engine: Engine) -> None:
+def _write_provenance(path: Path, engine: Engine, data: str) -> None:
     from importlib.metadata import PackageNotFoundError, version
 
     versions = {}
@@ -148,6 +154,7 @@ def _write_provenance(path: Path, engine: Engine) -> None:
         "versions": versions,
         "git_commit": _git_commit(),
         "platform": platform.platform(),
+        "data": data,
         "device": str(engine.device),
         "precision": engine.precision,
         "processes": engine.world_size,

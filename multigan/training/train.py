@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from multigan.config.recipe import Recipe, load_recipe, method_of
+from multigan.data.sampler import fingerprint
 from multigan.errors import CheckpointError
 from multigan.inference.pretrained import save_model
 from multigan.plugin import load
@@ -95,7 +96,8 @@ def _play(gan: GAN, recipe: Recipe, *, engine: Engine, run: Run, resume: bool, q
     if not engine.is_main:
         trainer.fit()
         return
-    run.record(recipe, engine)  # not before: a recipe that does not fit must not replace the run's
+    # Not before the trainer stands: a recipe that does not fit must not replace the run's.
+    run.record(recipe, engine, data=fingerprint(gan.dataset()))
     tracker = Tracker(run.folder, views=recipe.train.trackers, step=trainer.step)
     with ConsoleWatcher(run, tracker, quiet=quiet) as watcher:
         trainer.watcher = watcher

@@ -211,12 +211,10 @@ class Trainer:
         # Every process saves its own statistics; those of averaged networks are for show only, and
         # changing no others keeps a run that is told to stop on the path of one that is not.
         self.engine.average_statistics_(self.ema.networks.values())
-        # A checkpoint at the end of a stage points at the beginning of the next one.
-        done = self.stage < len(self.stages) and self.stage_step == self.stages[self.stage].steps
         state = {
             "step": self.step,
-            "stage": self.stage + done,
-            "stage_step": 0 if done else self.stage_step,
+            "stage": self.stage,
+            "stage_step": self.stage_step,  # all of the stage's at its end: it may be made longer
             "position": self.position,
         }
         self.run.checkpoints.save(state, **self._parts())

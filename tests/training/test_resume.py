@@ -223,6 +223,20 @@ def test_resume_of_a_finished_run_changes_nothing(
     assert (run / "report.html").is_file()
 
 
+def test_a_finished_run_goes_on_when_its_last_stage_is_made_longer(
+    cli: Any, toy_recipe: Path, small: Any, tmp_path: Path, fingerprint: Any
+) -> None:
+    longer, whole, grown = "steps.adversarial=9", tmp_path / "whole", tmp_path / "grown"
+    assert cli("run", toy_recipe, *small, longer, "-o", whole).code == 0
+    assert cli("run", toy_recipe, *small, "-o", grown).code == 0
+    assert cli("run", toy_recipe, *small, longer, "-o", grown, "--resume").code == 0
+    last = "step-00000011"
+    assert (grown / "checkpoints" / last).is_dir()
+    for network in ("generator", "discriminator"):
+        file = Path("checkpoints", last, "networks", f"{network}.safetensors")
+        assert (whole / file).read_bytes() == (grown / file).read_bytes()
+
+
 def test_resume_without_a_run_begins_one(
     cli: Any, toy_recipe: Path, small: Any, tmp_path: Path, fingerprint: Any, reference: Any
 ) -> None:

@@ -103,6 +103,17 @@ def test_report_survives_odd_numbers_and_escapes(tmp_path: Path) -> None:
     assert len(points[0].split()) == 2
 
 
+def test_provenance_tells_data_sets_apart(
+    cli: Any, toy_recipe: Path, small: Any, tmp_path: Path
+) -> None:
+    def data(points: int, name: str) -> str:
+        assert cli("run", toy_recipe, *small, f"points={points}", "-o", tmp_path / name).code == 0
+        starts = json.loads((tmp_path / name / "provenance.json").read_text())["starts"]
+        return str(starts[-1]["data"])
+
+    assert data(48, "a") == data(48, "b") != data(49, "c")
+
+
 def test_report_of_what_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="not a run folder"):
         write_report(tmp_path)
