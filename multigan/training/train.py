@@ -71,6 +71,7 @@ def train(
             keep_checkpoints=recipe.train.keep_checkpoints,
         )
         _play(gan, recipe, engine=engine, run=run, resume=resume, quiet=quiet)
+        engine.barrier()  # a process that leaves while others are at work takes them down
         return run.folder
     except OSError as error:
         if error.errno not in DISK_FAULTS:

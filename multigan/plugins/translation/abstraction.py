@@ -75,7 +75,10 @@ def step_lightness(lab: Tensor, *, step: float = 0.16) -> Tensor:
 def finish(drawn: Tensor) -> Tensor:
     """More light, more contrast, crisper edges: prints are made with a firm hand."""
     lightness, colour = rgb_to_oklab(drawn).split((1, 2), dim=1)
-    lightness = 0.61 + 1.2 * (lightness - 0.55)
+    lightness = 0.605 + 1.15 * (lightness - 0.55)
+    # Highlights bend instead of burning out, so that a pale sky keeps its colour.
+    bright = 0.8 + 0.19 * torch.tanh((lightness - 0.8) / 0.19)
+    lightness = torch.where(lightness > 0.8, bright, lightness)
     drawn = oklab_to_rgb(torch.cat([lightness, colour], dim=1))
     return (drawn + 0.8 * (drawn - gaussian_blur(drawn, 1.5))).clamp(0, 1)
 

@@ -18,7 +18,7 @@ class CartoonData(Section):
 
     photos: str = Field("builtin:scenes", description="folder of photographs, or builtin:NAME")
     cartoons: str = Field("builtin:sketches", description="folder of cartoons, or builtin:NAME")
-    size: int = Field(160, ge=64, le=4096, description="side of the crops; a multiple of 4")
+    size: int = Field(144, ge=64, le=4096, description="side of the crops; a multiple of 4")
     photo_sides: tuple[Side, ...] = Field(
         (320, 512), min_length=1, description="shorter sides at which photos are drawn and learnt"
     )
@@ -42,17 +42,17 @@ class CartoonLoss(Section):
     lines: NonNegative = Field(4.0, description="how much more a drawn line counts than an area")
     edges: NonNegative = Field(2.0, description="differences of neighbours, beside colours")
     objective: ObjectiveName = "least-squares"
-    drawing: NonNegative = Field(10.0, description="distance to the drawing of the photo")
-    texture: NonNegative = Field(1.0, description="lines and areas, judged in random grey")
-    surface: NonNegative = Field(0.3, description="coarse colours and shapes")
+    drawing: NonNegative = Field(6.0, description="distance to the drawing of the photo")
+    texture: NonNegative = Field(6.0, description="lines and areas, judged in random grey")
+    surface: NonNegative = Field(1.0, description="coarse colours and shapes")
     blurred: NonNegative = Field(0.5, description="share of blurred cartoons among the fakes")
 
 
 class CartoonSteps(Section):
     """Length of the stages."""
 
-    abstraction: Count = 5000
-    adversarial: Count = 2500
+    abstraction: Count = 3000
+    adversarial: Count = 3000
 
 
 class CartoonOptimizers(Section):
