@@ -128,7 +128,9 @@ class GAN(Protocol):
         memory: What training remembers beside weights, such as an image pool: modules whose
             buffers are saved with every checkpoint, for each process by itself. Usually empty.
         groups: Optimiser group -> names of the networks that it updates. A network may be in two
-            groups, for example with one optimiser for pretraining and one for the game.
+            groups, for example with one optimiser for pretraining and one for the game. Each one
+            is configured by the recipe's ``optimizers.GROUP``, unless the GAN has a mapping
+            ``optimizers`` of its own (for what only the data can tell).
         averaged: Names of networks of which an exponential moving average is kept.
     """
 

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from multigan.config.recipe import Recipe
+from multigan.config.sections import Section
 from multigan.data.sampler import Batches
 from multigan.errors import CheckpointError, RecipeError
 from multigan.training.ema import EMA
@@ -240,8 +241,10 @@ class Trainer:
 
     def _make_groups(self) -> dict[str, Group]:
         groups = {}
+        stated = getattr(self.recipe, "optimizers", Section())
+        configs = getattr(self.gan, "optimizers", dict(stated))
         for name, members in self.gan.groups.items():
-            config = getattr(getattr(self.recipe, "optimizers", None), name, None)
+            config = configs.get(name)
             if config is None:
                 raise RecipeError(f"the recipe class has no optimizers.{name}")
             networks = {member: self.gan.networks[member] for member in members}

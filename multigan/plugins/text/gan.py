@@ -73,6 +73,7 @@ class TextGAN:
             "generator": ("generator",),
             "discriminator": ("discriminator",),
         }
+        self.optimizers = sizes.optimizers
         self.averaged = ("generator",)
         # One constant for all batches: the mean over each batch's own words would weigh words
         # unequally, and differently on two processes.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -86,12 +87,20 @@ class TextEvaluate(Section):
     references: PositiveInt = Field(10_000, description="most held-out sentences that are used")
 
 
+class GeneratorOptimizer(OptimizerConfig):
+    """An optimiser whose learning rate may be left to `fitted`."""
+
+    lr: PositiveFloat | None = Field(  # type: ignore[assignment]
+        None, description="null: 2e-3, or 5e-4 for many words"
+    )
+
+
 class TextOptimizers(Section):
     """The generator has one optimiser for each of its two stages."""
 
     pretraining: OptimizerConfig = OptimizerConfig(lr=5e-3, betas=(0.9, 0.999), clip=5.0)
-    generator: OptimizerConfig = OptimizerConfig(
-        lr=2e-3, betas=(0.5, 0.9), clip=5.0, schedule="linear"
+    generator: GeneratorOptimizer = GeneratorOptimizer(
+        betas=(0.5, 0.9), clip=5.0, schedule="linear"
     )
     discriminator: OptimizerConfig = OptimizerConfig(lr=3e-3, betas=(0.5, 0.9), clip=5.0)
 
@@ -118,6 +127,7 @@ class Sizes:
     discriminator_hidden: int
     mle_steps: int
     adversarial_steps: int
+    optimizers: Mapping[str, OptimizerConfig]
 
 
 def fitted(recipe: TextGANRecipe, *, vocabulary_size: int) -> Sizes:
@@ -127,7 +137,7 @@ def fitted(recipe: TextGANRecipe, *, vocabulary_size: int) -> Sizes:
     text asks for a larger one and for more pretraining, as most of its words are rare.
     """
     many = vocabulary_size >= MANY_WORDS
-    model, steps = recipe.model, recipe.steps
+    model, steps, optimizers = recipe.model, recipe.steps, recipe.optimizers
     embedding = model.embedding or (64 if many else 32)
     hidden = model.hidden or (256 if many else 128)
     return Sizes(
@@ -140,4 +150,14 @@ def fitted(recipe: TextGANRecipe, *, vocabulary_size: int) -> Sizes:
         adversarial_steps=(
             (300 if many else 600) if steps.adversarial is None else steps.adversarial
         ),
+        optimizers={
+            "pretraining": optimizers.pretraining,
+            "generator": OptimizerConfig(
+                **{
+                    **optimizers.generator.model_dump(),
+                    "lr": optimizers.generator.lr or (5e-4 if many else 2e-3),
+                }
+            ),
+            "discriminator": optimizers.discriminator,
+        },
     )

@@ -41,6 +41,7 @@ class CartoonLoss(Section):
 
     lines: NonNegative = Field(4.0, description="how much more a drawn line counts than an area")
     edges: NonNegative = Field(2.0, description="differences of neighbours, beside colours")
+    flatness: NonNegative = Field(4.0, description="extra weight of edges where none are drawn")
     objective: ObjectiveName = "least-squares"
     drawing: NonNegative = Field(6.0, description="distance to the drawing of the photo")
     texture: NonNegative = Field(6.0, description="lines and areas, judged in random grey")

@@ -56,7 +56,7 @@ class TranslationPipeline(Pipeline):
         if not generators or self.multiple < 1:
             raise CheckpointError("the model's facts are damaged: nothing to translate with")
         for generator in generators:
-            generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            generator.to(memory_format=torch.channels_last)
 
     def __call__(
         self,

@@ -14,8 +14,11 @@ from multigan.errors import RecipeError
 from multigan.metrics.bleu import bleu, self_bleu
 from multigan.plugins.text.gan import TextGAN
 from multigan.plugins.text.recipe import fitted
+from multigan.training.engine import Engine
 from multigan.training.phases import Noise, Step
+from multigan.training.run import Run
 from multigan.training.train import train
+from multigan.training.trainer import Trainer
 
 SMALL = {
     "plugin": "text",
@@ -232,6 +235,16 @@ def test_sizes_follow_the_vocabulary_unless_given():
     assert small.discriminator_embedding == small.embedding
     given = fitted(recipe(), vocabulary_size=5000)
     assert (given.embedding, given.hidden, given.mle_steps) == (8, 16, 3)
+    assert large.optimizers["generator"].lr < small.optimizers["generator"].lr
+    stated = recipe(optimizers={"generator": {"lr": 0.125}})
+    assert fitted(stated, vocabulary_size=5000).optimizers["generator"].lr == 0.125
+
+
+def test_the_trainer_uses_the_fitted_learning_rate(tmp_path):
+    gan = gan_of(optimizers={"generator": {"lr": 0.125}})
+    engine = Engine(gan.recipe.train)
+    trainer = Trainer(gan, gan.recipe, engine=engine, run=Run(tmp_path))
+    assert trainer.groups["generator"].base_lr == 0.125
 
 
 def test_a_stage_of_no_steps_is_left_out():

@@ -2,7 +2,13 @@ from __future__ import annotations
 
 import torch
 
-from multigan.plugins.translation.abstraction import abstraction, enliven, outlines, step_lightness
+from multigan.plugins.translation.abstraction import (
+    abstraction,
+    enliven,
+    finish,
+    outlines,
+    step_lightness,
+)
 from multigan.plugins.translation.lines import edge_response, edge_tangents
 from multigan.plugins.translation.oklab import oklab_to_rgb, rgb_to_oklab
 from multigan.plugins.translation.smoothing import bilateral, flatten, gaussian_blur
@@ -124,6 +130,19 @@ def test_grey_stays_grey_and_tones_keep_their_order() -> None:
     assert drawn[:, 1:].abs().max() < 1e-6
     assert (drawn[0, 0, 0].diff() > -1e-6).all()
     assert drawn[:, 0].min() >= 0 and drawn[:, 0].max() <= 1.0 + 1e-6
+
+
+def test_the_finish_brightens_without_burning_out_and_sharpens() -> None:
+    ramp = torch.linspace(0.35, 1, 64).expand(1, 3, 8, 64)
+    finished = finish(ramp)[0, 0, 4]
+    assert (finished[:40] > ramp[0, 0, 4, :40]).all()
+    assert (finished.diff() > -1e-4).all() and finished.max() < 1
+    pale = torch.tensor([0.80, 0.88, 0.96]).view(1, 3, 1, 1).expand(1, 3, 8, 8)
+    assert rgb_to_oklab(finish(pale))[0, 2].max() < -0.02  # still blue
+    step = torch.full((1, 3, 8, 32), 0.3)
+    step[..., 16:] = 0.5
+    sharp = finish(step)[0, 0, 4]
+    assert sharp[15] < sharp[4] - 0.01 and sharp[16] > sharp[28] + 0.01
 
 
 def test_any_size_is_drawn() -> None:

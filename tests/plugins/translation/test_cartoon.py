@@ -115,6 +115,24 @@ def test_imitation_is_perfect_only_for_the_drawing_itself() -> None:
     assert gan._likeness(on_line, lined)["colour"] > 3 * gan._likeness(beside, lined)["colour"]
 
 
+def test_flatness_weighs_texture_where_the_drawing_is_quiet() -> None:
+    drawing = torch.zeros(1, 3, 32, 32)
+    drawing[..., 20:] = 1
+    quiet, drawn = drawing.clone(), drawing.clone()
+    quiet[..., 8:] += 0.1  # a step that the drawing has not
+    drawn[..., 20:] += 0.1  # a drawn step made steeper
+    edges = {
+        flatness: [
+            float(CartoonGAN(small(loss={"flatness": flatness}))._likeness(x, drawing)["edges"])
+            for x in (quiet, drawn)
+        ]
+        for flatness in (0.0, 4.0)
+    }
+    # 2 for the weight of edges, 0.1 the step, one difference in 31.
+    assert edges[0.0] == pytest.approx([2 * 0.1 / 31] * 2, rel=1e-4)
+    assert edges[4.0] == pytest.approx([5 * 2 * 0.1 / 31, 2 * 0.1 / 31], rel=1e-4)
+
+
 def test_the_texture_view_is_grey_and_the_surface_view_is_coarse() -> None:
     gan = CartoonGAN(small())
     step = Step(0, 1, Noise(0))

@@ -4,13 +4,13 @@ import math
 from typing import Any
 
 import torch
-from multigan_toy.networks import MLP
-from multigan_toy.recipe import ToyRecipe
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from multigan.losses.adversarial import discriminator_loss, generator_loss
 from multigan.training.phases import Batch, Losses, Noise, Phase, Preview, Stage, Step
+from multigan_toy.networks import MLP
+from multigan_toy.recipe import ToyRecipe
 
 LATENTS = 4
 
