@@ -266,8 +266,10 @@ def _broken() -> list[tuple[str, str]]:
 
 def _first_sentence(card: Path) -> str:
     """The first line of a model card that is neither heading nor front matter."""
-    lines: list[str] = card.read_text(encoding="utf-8").splitlines() if card.is_file() else []
-    prose = [line for line in lines if line and line[0].isalpha()]
+    text = card.read_text(encoding="utf-8") if card.is_file() else ""
+    if text.startswith("---"):
+        text = text.split("---", 2)[-1]
+    prose = [line for line in text.splitlines() if line[:1].isalpha()]
     return prose[0] if prose else ""
 
 
