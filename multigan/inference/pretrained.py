@@ -108,7 +108,7 @@ def load_model(folder: Path) -> tuple[str, dict[str, nn.Module], dict[str, Any]]
     networks: dict[str, nn.Module] = {}
     names = facts.get("networks")
     if not isinstance(names, list) or not all(_is_plain(name) for name in names):
-        raise CheckpointError(f"{folder / 'multigan.json'} is damaged: 'networks' is not a list")
+        raise CheckpointError(f"{folder / 'multigan.json'} is damaged: 'networks' must list folder names")
     for name in names:
         networks[name] = _load_network(folder / name, known)
     return plugin, networks, {**facts, "plugin": plugin, "method": document.get("method")}

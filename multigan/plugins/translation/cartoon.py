@@ -32,7 +32,6 @@ from multigan.training.phases import Batch, Losses, Noise, Phase, Preview, Stage
 
 SHOWN = 4
 QUIET = 0.02  # differences of neighbours that nobody sees, in units of [-1, 1]
-LUMA = (0.299, 0.587, 0.114)
 
 
 class CartoonGAN:
@@ -169,13 +168,19 @@ class CartoonGAN:
             for wrong, step in zip(_steps(error), _steps(drawing), strict=True):
                 quiet = torch.exp(-step.abs() / QUIET)  # 1 where the drawing has no edge
                 edges = edges + ((1 + self.loss.flatness * quiet) * wrong.abs()).mean()
-            return {"colour": (weight * error.abs()).mean(), "edges": self.loss.edges * edges}
+            tint = error - error.mean(1, keepdim=True)
+            return {
+                "colour": (weight * error.abs()).mean(),
+                "tint": self.loss.tint * (weight * tint.abs()).mean(),
+                "edges": self.loss.edges * edges,
+            }
 
     def _views(self, step: Step, *pictures: Tensor) -> dict[str, list[Tensor]]:
         """What each discriminator sees: random grey at full size, colours at a quarter."""
         count = len(pictures[0])
-        luma = torch.tensor(LUMA, device=pictures[0].device).view(1, 3, 1, 1)
-        mix = luma + 0.2 * (step.noise.uniform(count, 3, 1, 1) - 0.5)
+        # Weights around a third each, not those of luma: the game would paint lines green, the
+        # channel by which a luma is moved with least effort.
+        mix = 1 / 3 + 0.2 * (step.noise.uniform(count, 3, 1, 1) - 0.5)
         mix = mix / mix.sum(1, keepdim=True)
         return {
             "texture": [(mix * x).sum(1, keepdim=True) for x in pictures],

@@ -40,11 +40,12 @@ class CartoonLoss(Section):
     """Terms and their weights; those below `objective` belong to the adversarial stage."""
 
     lines: NonNegative = Field(4.0, description="how much more a drawn line counts than an area")
+    tint: NonNegative = Field(2.0, description="hues alone, to which the texture judge is blind")
     edges: NonNegative = Field(2.0, description="differences of neighbours, beside colours")
     flatness: NonNegative = Field(4.0, description="extra weight of edges where none are drawn")
     objective: ObjectiveName = "least-squares"
-    drawing: NonNegative = Field(6.0, description="distance to the drawing of the photo")
-    texture: NonNegative = Field(6.0, description="lines and areas, judged in random grey")
+    drawing: NonNegative = Field(8.0, description="distance to the drawing of the photo")
+    texture: NonNegative = Field(2.5, description="lines and areas, judged in random grey")
     surface: NonNegative = Field(1.0, description="coarse colours and shapes")
     blurred: NonNegative = Field(0.5, description="share of blurred cartoons among the fakes")
 
