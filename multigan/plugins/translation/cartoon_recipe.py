@@ -37,7 +37,7 @@ class CartoonModel(Section):
 
 
 class CartoonLoss(Section):
-    """Terms and their weights; those below `objective` belong to the adversarial stage."""
+    """Terms and their weights; from `objective` on they belong to the adversarial stage."""
 
     lines: NonNegative = Field(4.0, description="how much more a drawn line counts than an area")
     tint: NonNegative = Field(2.0, description="hues alone, to which the texture judge is blind")
