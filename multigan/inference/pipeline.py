@@ -67,14 +67,21 @@ class Pipeline:
         """
         raise PluginError(f"{type(self).__name__} cannot write samples")
 
-    def save(self, folder: str | Path) -> None:
-        """Writes the model as a folder that ``multigan.pipeline`` loads."""
+    def save(self, folder: str | Path, *, half: bool = False) -> None:
+        """Writes the model as a folder that ``multigan.pipeline`` loads.
+
+        Args:
+            folder: Where to.
+            half: Store the weights in half precision.
+        """
         folder = Path(folder)
         card = self.source / "README.md" if self.source else None
         text = card.read_text(encoding="utf-8") if card and card.is_file() else f"# {folder.name}\n"
         plugin, method = self.facts["plugin"], self.facts["method"]
         facts = {k: v for k, v in self.facts.items() if k not in ("plugin", "method")}
-        save_model(folder, facts, self.components, plugin=plugin, method=method, card=text)
+        save_model(
+            folder, facts, self.components, plugin=plugin, method=method, card=text, half=half
+        )
 
     def push_to_hub(self, repository: str, *, private: bool = False) -> str:
         """Uploads the model folder that this pipeline was loaded from.

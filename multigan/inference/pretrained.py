@@ -69,6 +69,7 @@ def save_model(
         }
         try:
             save_file(weights, partial / name / "model.safetensors")
+            (partial / name / "model.safetensors").chmod(0o644)  # safetensors lets nobody else read
         except SafetensorError as error:  # how safetensors reports a full disk
             raise CheckpointError(f"cannot write the model {folder}: {error}") from error
     document = {
@@ -108,7 +109,9 @@ def load_model(folder: Path) -> tuple[str, dict[str, nn.Module], dict[str, Any]]
     networks: dict[str, nn.Module] = {}
     names = facts.get("networks")
     if not isinstance(names, list) or not all(_is_plain(name) for name in names):
-        raise CheckpointError(f"{folder / 'multigan.json'} is damaged: 'networks' must list folder names")
+        raise CheckpointError(
+            f"{folder / 'multigan.json'} is damaged: 'networks' must list folder names"
+        )
     for name in names:
         networks[name] = _load_network(folder / name, known)
     return plugin, networks, {**facts, "plugin": plugin, "method": document.get("method")}

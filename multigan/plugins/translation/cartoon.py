@@ -151,6 +151,7 @@ class CartoonGAN:
             "multiple": 4,
             "minimum": 16,
             "halo": int(reach),
+            "side": 2 * max(self.recipe.data.photo_sides),
         }
 
     def _likeness(self, drawn: Tensor, drawing: Tensor) -> dict[str, Tensor]:

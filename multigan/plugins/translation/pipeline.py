@@ -40,8 +40,10 @@ class TranslationPipeline(Pipeline):
 
     The model's facts say how pictures are fed: ``multiple`` (sizes are padded to multiples of it),
     ``minimum`` (smallest side), ``halo`` (pixels that an output pixel sees to each side; None for a
-    network with statistics over the whole picture, which cannot be cut into tiles) and
-    ``directions`` (name -> generator; the first one is the default).
+    network with statistics over the whole picture, which cannot be cut into tiles),
+    ``directions`` (name -> generator; the first one is the default) and ``side`` (the shorter side
+    at which larger pictures are translated; None for their own size). A style draws lines of a
+    certain width in pixels: on a photo of 24 megapixels they would hardly be seen.
     """
 
     def __init__(self, components: dict[str, nn.Module], facts: dict[str, Any]) -> None:
@@ -49,6 +51,7 @@ class TranslationPipeline(Pipeline):
         try:
             self.multiple, self.minimum = int(facts["multiple"]), int(facts["minimum"])
             self.halo = None if facts["halo"] is None else int(facts["halo"])
+            self.side = None if facts.get("side") is None else int(facts["side"])
             self.directions = dict(facts["directions"])
             generators = [components[name] for name in self.directions.values()]
         except (KeyError, TypeError, ValueError) as error:
@@ -63,6 +66,7 @@ class TranslationPipeline(Pipeline):
         images: ImageInput | Sequence[ImageInput],
         *,
         direction: str | None = None,
+        side: int | None = None,
         tile: int = TILE,
     ) -> TranslationOutput:
         """Translates one picture or several of any sizes.
@@ -71,6 +75,8 @@ class TranslationPipeline(Pipeline):
             images: A path, a PIL image, a uint8 array (H, W[, 3 or 4]), a float tensor (3, H, W) or
                 (N, 3, H, W) in [0, 1], or a list of these.
             direction: For models that know several, such as ``"ba"``.
+            side: Shorter side, in pixels, at which larger pictures are translated before they are
+                scaled up again; 0 keeps their own size; None is what the model is made for.
             tile: Side of the tiles in which large pictures are computed, in pixels.
 
         Raises:
@@ -78,18 +84,32 @@ class TranslationPipeline(Pipeline):
             PluginError: The model does not know the direction.
         """
         pictures = [
-            self.translate(picture, direction=direction, tile=tile)
+            self.translate(picture, direction=direction, side=side, tile=tile)
             for image in _listed(images)
             for picture in _pictures(image)
         ]
         return TranslationOutput([_to_pil(picture) for picture in pictures])
 
     def translate(
-        self, picture: Picture, *, direction: str | None = None, tile: int = TILE
+        self,
+        picture: Picture,
+        *,
+        direction: str | None = None,
+        side: int | None = None,
+        tile: int = TILE,
     ) -> Picture:
         """Translates a decoded picture; everything but its colours stays as it was."""
-        rgb = self.translate_array(picture.rgb, direction=direction, tile=tile)
-        return replace(picture, rgb=rgb)
+        height, width = picture.rgb.shape[:2]
+        side = self.side if side is None else side
+        if not side or min(height, width) <= side:
+            drawn = self.translate_array(picture.rgb, direction=direction, tile=tile)
+            return replace(picture, rgb=drawn)
+        scale = side / min(height, width)
+        smaller = (max(1, round(width * scale)), max(1, round(height * scale)))
+        small = Image.fromarray(picture.rgb).resize(smaller, Image.Resampling.LANCZOS)
+        drawn = self.translate_array(np.array(small), direction=direction, tile=tile)
+        large = Image.fromarray(drawn).resize((width, height), Image.Resampling.BICUBIC)
+        return replace(picture, rgb=np.array(large))
 
     @torch.inference_mode()
     def translate_array(

@@ -26,6 +26,12 @@ def translate(
     direction: Annotated[
         str | None, typer.Option(help="For models that know several: ab, ba.")
     ] = None,
+    side: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="Draw larger pictures at this shorter side; 0: at their own, finer lines."
+        ),
+    ] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda ...")] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="A file for one picture, else a folder.")
@@ -51,7 +57,7 @@ def translate(
             raise PluginError(f"{model} is a model of another kind; it cannot translate pictures")
         for source, target in jobs:
             try:
-                picture = pipe.translate(read_image(source), direction=direction)
+                picture = pipe.translate(read_image(source), direction=direction, side=side)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 print(write_image(picture, target))
             except (MultiganError, OSError) as error:

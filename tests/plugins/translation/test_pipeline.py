@@ -154,3 +154,16 @@ def test_a_saved_model_is_loaded_by_pipeline(tmp_path):
     assert pipe.to("cpu").device == torch.device("cpu")
     pipe.save(tmp_path / "again")
     assert Path(tmp_path / "again" / "generator" / "model.safetensors").is_file()
+
+
+def test_large_pictures_are_drawn_at_the_side_that_the_style_is_made_for():
+    pipe = TranslationPipeline({"generator": Negative()}, {**FACTS, "halo": 8, "side": 40})
+    smooth = np.full((100, 160, 3), 60, dtype=np.uint8)
+    picture = pipe(smooth).images[0]
+    assert picture.size == (160, 100)
+    assert pipe.components["generator"].sizes == [(40, 64)]
+    assert np.array_equal(np.asarray(picture), 255 - smooth)
+    pipe(smooth, side=0)
+    assert pipe.components["generator"].sizes[-1] == (100, 160)
+    small = noise(30, 300)
+    assert np.array_equal(np.asarray(pipe(small).images[0]), 255 - small)
