@@ -8,13 +8,13 @@ PLUGIN = Plugin(
     methods={
         "cyclegan": Method(
             summary="Learns both directions between two unpaired folders (Zhu et al. 2017).",
-            recipe="multigan.plugins.translation.recipe:CycleGANRecipe",
-            gan="multigan.plugins.translation.cyclegan:CycleGAN",
+            recipe="multigan.plugins.translation.cyclegan.recipe:CycleGANRecipe",
+            gan="multigan.plugins.translation.cyclegan.gan:CycleGAN",
         ),
         "cartoon": Method(
             summary="Learns to draw photographs: an abstraction first, then against real cartoons.",
-            recipe="multigan.plugins.translation.cartoon_recipe:CartoonRecipe",
-            gan="multigan.plugins.translation.cartoon:CartoonGAN",
+            recipe="multigan.plugins.translation.cartoon.recipe:CartoonRecipe",
+            gan="multigan.plugins.translation.cartoon.gan:CartoonGAN",
         ),
     },
     networks="multigan.plugins.translation.networks",
@@ -23,6 +23,8 @@ PLUGIN = Plugin(
     metrics={
         "cycle-l1-a": "mean absolute error of A -> B -> A, in [0, 1] units",
         "cycle-l1-b": "mean absolute error of B -> A -> B, in [0, 1] units",
+        "drawing-l1": "distance of the cartoons from the abstraction that they began by imitating",
+        "photo-l1": "distance of the cartoons from the photos",
     },
     data={"builtin:sketches": "the scenes as line drawings, a second domain to translate to"},
 )

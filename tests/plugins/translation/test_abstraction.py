@@ -2,16 +2,16 @@ from __future__ import annotations
 
 import torch
 
-from multigan.plugins.translation.abstraction import (
+from multigan.plugins.translation.cartoon.abstraction import (
     abstraction,
     enliven,
     finish,
     outlines,
     step_lightness,
 )
-from multigan.plugins.translation.lines import edge_response, edge_tangents
-from multigan.plugins.translation.oklab import oklab_to_rgb, rgb_to_oklab
-from multigan.plugins.translation.smoothing import bilateral, flatten, gaussian_blur
+from multigan.plugins.translation.cartoon.lines import edge_response, edge_tangents
+from multigan.plugins.translation.cartoon.oklab import oklab_to_rgb, rgb_to_oklab
+from multigan.plugins.translation.cartoon.smoothing import bilateral, flatten, gaussian_blur
 
 
 def two_areas(size: int = 48) -> torch.Tensor:

@@ -11,8 +11,8 @@ from PIL import Image
 
 from multigan.config.recipe import load_recipe, make_recipe
 from multigan.errors import RecipeError
-from multigan.plugins.translation.abstraction import abstraction
-from multigan.plugins.translation.cartoon import CartoonGAN
+from multigan.plugins.translation.cartoon.abstraction import abstraction
+from multigan.plugins.translation.cartoon.gan import CartoonGAN
 from multigan.training.phases import Noise, Step
 from multigan.training.train import train
 
@@ -93,7 +93,7 @@ def test_drawings_are_cached_and_read_back(tmp_path: Path, monkeypatch: pytest.M
     )
     drawn = CartoonGAN(recipe).data.pair(0, 72)
     assert len(list((tmp_path / "cache").glob("*.png"))) == 1
-    monkeypatch.setattr("multigan.plugins.translation.cartoon_data.abstraction", None)
+    monkeypatch.setattr("multigan.plugins.translation.cartoon.data.abstraction", None)
     assert torch.equal(CartoonGAN(recipe).data.pair(0, 72), drawn)
 
 

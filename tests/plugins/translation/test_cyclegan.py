@@ -9,9 +9,9 @@ from PIL import Image
 
 from multigan.config.recipe import load_recipe, make_recipe
 from multigan.errors import DataError, RecipeError
-from multigan.plugins.translation.cyclegan import CycleGAN
-from multigan.plugins.translation.folders import sketch
-from multigan.plugins.translation.pool import ImagePool
+from multigan.plugins.translation.cyclegan.gan import CycleGAN
+from multigan.plugins.translation.cyclegan.pool import ImagePool
+from multigan.plugins.translation.domains import sketch
 from multigan.training.phases import Noise, Step
 
 SMALL = {

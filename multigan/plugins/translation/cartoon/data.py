@@ -15,7 +15,7 @@ from torchvision.transforms.v2 import functional as TF
 from multigan.data.media import read_image, write_image
 from multigan.data.source import Images
 from multigan.data.transforms import to_float
-from multigan.plugins.translation.abstraction import abstraction
+from multigan.plugins.translation.cartoon.abstraction import abstraction
 
 EDITION = b"1"  # of the abstraction; a new one makes old cached drawings invalid
 

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from multigan.plugins.translation.smoothing import gaussian_blur
+from multigan.plugins.translation.cartoon.smoothing import gaussian_blur
 
 
 def edge_tangents(x: Tensor, *, smoothness: float) -> Tensor:

@@ -18,14 +18,15 @@ from torch.utils.data import Dataset
 from multigan.losses.adversarial import discriminator_loss, generator_loss
 from multigan.losses.penalties import gradient_penalty, r1_penalty
 from multigan.losses.reconstruction import cycle_loss, identity_loss
-from multigan.plugins.translation.folders import Unpaired, open_domain
+from multigan.plugins.translation.cyclegan.data import Unpaired
+from multigan.plugins.translation.cyclegan.pool import ImagePool
+from multigan.plugins.translation.cyclegan.recipe import CycleGANRecipe
+from multigan.plugins.translation.domains import open_domain
 from multigan.plugins.translation.networks import (
     PatchDiscriminator,
     ResnetGenerator,
     UNetGenerator,
 )
-from multigan.plugins.translation.pool import ImagePool
-from multigan.plugins.translation.recipe import CycleGANRecipe
 from multigan.training.phases import Batch, Losses, Noise, Phase, Preview, Stage, Step
 
 SHOWN = 4

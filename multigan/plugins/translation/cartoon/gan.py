@@ -23,11 +23,11 @@ from torch.utils.data import Dataset
 from multigan.errors import RecipeError
 from multigan.inference.pipeline import pipeline
 from multigan.losses.adversarial import discriminator_loss, generator_loss
-from multigan.plugins.translation.cartoon_data import DrawnPhotos
-from multigan.plugins.translation.cartoon_recipe import CartoonModel, CartoonRecipe
-from multigan.plugins.translation.folders import open_domain
+from multigan.plugins.translation.cartoon.data import DrawnPhotos
+from multigan.plugins.translation.cartoon.recipe import CartoonModel, CartoonRecipe
+from multigan.plugins.translation.cartoon.smoothing import gaussian_blur
+from multigan.plugins.translation.domains import open_domain
 from multigan.plugins.translation.networks import CompactGenerator, PatchDiscriminator
-from multigan.plugins.translation.smoothing import gaussian_blur
 from multigan.training.phases import Batch, Losses, Noise, Phase, Preview, Stage, Step
 
 SHOWN = 4

@@ -14,9 +14,9 @@ import math
 import torch
 from torch import Tensor
 
-from multigan.plugins.translation.lines import edge_response, edge_tangents
-from multigan.plugins.translation.oklab import oklab_to_rgb, rgb_to_oklab
-from multigan.plugins.translation.smoothing import (
+from multigan.plugins.translation.cartoon.lines import edge_response, edge_tangents
+from multigan.plugins.translation.cartoon.oklab import oklab_to_rgb, rgb_to_oklab
+from multigan.plugins.translation.cartoon.smoothing import (
     flatten,
     gaussian_blur,
     mean_shift,

@@ -1,0 +1,1 @@
+"""Photo to cartoon: imitate a drawn abstraction, then play against real cartoons."""

@@ -1,0 +1,1 @@
+"""CycleGAN between two unpaired folders."""
