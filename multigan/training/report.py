@@ -27,7 +27,8 @@ STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1f2937; max-width: 960px; margin: 2em auto;
   padding: 0 1em; }
 h1, h2 { line-height: 1.2; } h2 { margin-top: 2em; border-bottom: 1px solid #e5e7eb; }
-table { border-collapse: collapse; } th, td { padding: .2em .8em; text-align: right; }
+table { border-collapse: collapse; display: block; overflow-x: auto; }
+th, td { padding: .2em .8em; text-align: right; }
 th:first-child, td:first-child { text-align: left; } tr:nth-child(even) { background: #f3f4f6; }
 pre { background: #f3f4f6; padding: 1em; overflow: auto; white-space: pre-wrap; }
 figure { display: inline-block; margin: .5em; } figcaption { font-size: 13px; color: #6b7280; }
