@@ -189,3 +189,17 @@ def test_planning_needs_no_torch(tmp_path):
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True, cwd=tmp_path)
+
+
+def test_translating_imports_nothing_heavy_beside_torch(model, tmp_path):
+    """Each of these takes half a second or more, which a photo in a second cannot spare."""
+    picture(tmp_path / "x.png")
+    program = (
+        f"import sys; sys.argv = ['multigan', 'translate', 'x.png', '--model', {str(model)!r}]\n"
+        "from multigan import cli\n"
+        "try: cli.main()\n"
+        "except SystemExit as stop: assert not stop.code\n"
+        "heavy = {'torch._dynamo', 'torchvision', 'datasets', 'pydantic', 'scipy', 'transformers'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=tmp_path)

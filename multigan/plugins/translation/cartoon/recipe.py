@@ -54,7 +54,7 @@ class CartoonSteps(Section):
     """Length of the stages."""
 
     abstraction: Count = 3000
-    adversarial: Count = 3000
+    adversarial: Count = 700
 
 
 class CartoonOptimizers(Section):
