@@ -26,6 +26,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+score = typer.Typer(no_args_is_help=True)
+app.add_typer(score, name="score", help="Score samples against real data; plugins say how.")
+
 # The base of all that Typer finds wrong with what was typed (click's ClickException, or its copy).
 Usage: Any = typer.BadParameter.__mro__[2]
 
@@ -33,22 +36,23 @@ Usage: Any = typer.BadParameter.__mro__[2]
 def main() -> None:
     """The entry point of the ``multigan`` command."""
     for plugin in registry.plugins().values():
-        if plugin.verbs:
-            try:
-                verbs: typer.Typer = load(plugin.verbs)
-                app.registered_commands.extend(verbs.registered_commands)
-            except Exception:  # a broken plugin hurts nobody else; the doctor tells about it
-                continue
+        for commands, reference in ((app, plugin.verbs), (score, plugin.scores)):
+            if reference:
+                try:
+                    verbs: typer.Typer = load(reference)
+                    commands.registered_commands.extend(verbs.registered_commands)
+                except Exception:  # a broken plugin hurts nobody else; the doctor tells about it
+                    continue
     try:
         sys.exit(app(standalone_mode=False))
     except MultiganError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     except Usage as error:
-        if sys.argv[1:]:
+        if type(error).__name__ == "NoArgsIsHelpError":  # its text is the help text
+            error.show()
+        else:
             print(f"error: {error.format_message()}", file=sys.stderr)
-            sys.exit(2)
-        error.show()  # without any word, the error is the help text
         sys.exit(2)
     except typer.Abort:
         sys.exit(130)
@@ -105,7 +109,7 @@ def run(
 
 @app.command()
 def sample(
-    model: Annotated[str, typer.Argument(help="A run, a model folder or a hub id.")],
+    model: Annotated[str, typer.Argument(help="A run, a shipped model, a folder or a hub id.")],
     count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many.")] = 10,
     seed: Annotated[int, typer.Option(help="The same seed gives the same samples.")] = 0,
     temperature: Annotated[
@@ -204,7 +208,7 @@ def doctor() -> None:
     rows.append(("cpu threads", str(torch.get_num_threads())))
     for name, plugin in registry.plugins().items():
         try:
-            for reference in (plugin.networks, plugin.pipeline, plugin.verbs):
+            for reference in (plugin.networks, plugin.pipeline, plugin.verbs, plugin.scores):
                 if reference:
                     load(reference)
             for method in plugin.methods.values():

@@ -41,6 +41,7 @@ class Plugin:
         networks: ``"module"`` whose ``NETWORKS`` maps names in saved models to classes.
         pipeline: ``"module:Class"`` of a `multigan.inference.pipeline.Pipeline` subclass.
         verbs: ``"module:app"`` of a Typer app with command-line verbs, importable without torch.
+        scores: The same for what ``multigan score`` can score: one command for each kind of sample.
         metrics: Names of what ``evaluate`` reports, each with a sentence.
         data: Built-in data beside what every plugin can use, each with a sentence.
     """
@@ -51,6 +52,7 @@ class Plugin:
     networks: str
     pipeline: str
     verbs: str | None = None
+    scores: str | None = None
     metrics: Mapping[str, str] = field(default_factory=dict)
     data: Mapping[str, str] = field(default_factory=dict)
 

@@ -119,7 +119,7 @@ def load_model(folder: Path) -> tuple[str, dict[str, nn.Module], dict[str, Any]]
 
 
 def find_model(source: str | Path) -> Path:
-    """Resolves a model folder, a run folder or a hub id to a local model folder.
+    """Resolves a model folder, a run folder, a shipped model or a hub id to a local model folder.
 
     Raises:
         CheckpointError: There is no model of that name.
@@ -128,6 +128,13 @@ def find_model(source: str | Path) -> Path:
     for folder in (path, path / "model"):
         if (folder / "multigan.json").is_file():
             return folder
+    shipped = {
+        name: folder
+        for plugin in registry.plugins()
+        for name, folder in registry.shipped_models(plugin).items()
+    }
+    if str(source) in shipped and not path.is_file():
+        return shipped[str(source)]
     if path.is_dir():
         raise CheckpointError(f"{path} holds no model: neither multigan.json nor model/ is in it")
     if path.exists():
@@ -137,7 +144,10 @@ def find_model(source: str | Path) -> Path:
         )
     if str(source).count("/") == 1 and not str(source).startswith((".", "/", "~")):
         return _download(str(source))
-    raise CheckpointError(f"no model at {source}: name a model folder, a run folder or a hub id")
+    raise CheckpointError(
+        f"no model at {source}{suggestion(str(source), shipped)}; or name a run folder, a model "
+        "folder or a hub id"
+    )
 
 
 def push_model(folder: Path, repository: str, *, private: bool = False) -> str:

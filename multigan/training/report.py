@@ -1,13 +1,16 @@
 """``report.html``: a run on one page that needs no network and no other file.
 
 Scores over time, losses, samples from the first to the last, the recipe and the provenance; curves
-are inline SVG, pictures are embedded.
+are inline SVG, pictures are embedded. A method may add exhibits, ``exhibits/NAME.json``:
+
+    {"title": "...", "text": "...", "columns": ["..."], "rows": [["...", 0.5]], "plot": "NAME.png"}
 """
 
 from __future__ import annotations
 
 import base64
 import itertools
+import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -55,6 +58,7 @@ def write_report(folder: Path) -> Path:
         f"<h1>{escape(folder.resolve().name)}</h1>",
         "<h2>Scores</h2>" + (_score_table(evaluations) if evaluations else "<p>None measured.</p>"),
         _figures(_curves(evaluations), stages),
+        *(_exhibit(path) for path in sorted((folder / "exhibits").glob("*.json"))),
         "<h2>Samples</h2>" + _samples(folder / "samples"),
         "<h2>Losses</h2>" + _figures(_loss_curves(losses), stages),
         "<h2>Recipe</h2>" + _text(folder / "recipe.yaml"),
@@ -69,6 +73,25 @@ def write_report(folder: Path) -> Path:
     path = folder / "report.html"
     path.write_text(page, encoding="utf-8")
     return path
+
+
+def _exhibit(path: Path) -> str:
+    """Heading, text, picture and table."""
+    shown = json.loads(path.read_text(encoding="utf-8"))
+    plot = _picture(path.parent / shown["plot"], shown["title"]) if "plot" in shown else ""
+    head = "".join(f"<th>{escape(name)}</th>" for name in shown["columns"])
+    rows = "".join(
+        "<tr>" + "".join(f"<td>{escape(_cell(value))}</td>" for value in row) + "</tr>"
+        for row in shown["rows"]
+    )
+    return (
+        f"<h2>{escape(shown['title'])}</h2><p>{escape(shown['text'])}</p>{plot}"
+        f"<table><tr>{head}</tr>{rows}</table>"
+    )
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _values(entry: Mapping[str, Any]) -> dict[str, float]:
@@ -199,12 +222,16 @@ def _samples(folder: Path) -> str:
                 lines = path.read_text(encoding="utf-8").splitlines()[:10]
                 parts.append(f"<h3>step {step}</h3><pre>{escape(chr(10).join(lines))}</pre>")
             else:
-                data = base64.b64encode(path.read_bytes()).decode()
-                parts.append(
-                    f'<figure><img alt="samples at step {step}" src="data:image/png;base64,{data}">'
-                    f"<figcaption>step {step}</figcaption></figure>"
-                )
+                parts.append(_picture(path, f"step {step}"))
     return "".join(parts) or "<p>None yet.</p>"
+
+
+def _picture(path: Path, caption: str) -> str:
+    data = base64.b64encode(path.read_bytes()).decode()
+    return (
+        f'<figure><img alt="{escape(caption)}" src="data:image/png;base64,{data}">'
+        f"<figcaption>{escape(caption)}</figcaption></figure>"
+    )
 
 
 def _text(path: Path) -> str:

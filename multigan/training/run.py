@@ -6,6 +6,7 @@ runs/NAME/
   metrics.jsonl      all numbers                       tensorboard/   the same, to browse
   samples/           previews                          checkpoints/   to resume from
   model/             what multigan.pipeline() loads    report.html    all of it on one page
+  stages/NAME/       the same at the end of a stage    exhibits/      what a method adds to the page
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ class Run:
         self.recipe = folder / "recipe.yaml"
         self.samples = folder / "samples"
         self.model = folder / "model"
+        self.stages = folder / "stages"
         self.report = folder / "report.html"
         self.checkpoints = Checkpoints(folder / "checkpoints", keep=keep_checkpoints)
         self._lock: Any = None

@@ -100,20 +100,27 @@ def _play(gan: GAN, recipe: Recipe, *, engine: Engine, run: Run, resume: bool, q
     # Not before the trainer stands: a recipe that does not fit must not replace the run's.
     run.record(recipe, engine, data=fingerprint(gan.dataset()))
     tracker = Tracker(run.folder, views=recipe.train.trackers, step=trainer.step)
+
+    def keep(folder: Path) -> None:
+        averaged = trainer.averaged()
+        networks = {name: averaged[name] for name in gan.model()["networks"]}
+        plugin, method = recipe.plugin, recipe.method
+        card = _card(recipe, run, trainer.step)
+        save_model(folder, gan.model(), networks, plugin=plugin, method=method, card=card)
+
+    if len(trainer.stages) > 1:
+        trainer.keep_stage = lambda stage: keep(run.stages / stage)
     with ConsoleWatcher(run, tracker, quiet=quiet) as watcher:
         trainer.watcher = watcher
         if resume:
             start = f"step {trainer.step}" if resumed else "the beginning: no checkpoint there yet"
             watcher.console.print(f"resuming {run.folder} from {start}", markup=False)
         complete = trainer.fit()
-        save_model(
-            run.model,
-            gan.model(),
-            {name: trainer.averaged()[name] for name in gan.model()["networks"]},
-            plugin=recipe.plugin,
-            method=recipe.method,
-            card=_card(recipe, run, trainer.step),
-        )
+        keep(run.model)
+        exhibit = getattr(gan, "exhibit", None)
+        if complete and exhibit is not None:
+            watcher.console.print("measuring for the report", markup=False)
+            exhibit(run.folder)
         write_report(run.folder)
         state = "done" if complete else "stopped; add --resume to go on"
         watcher.console.print(f"{state}: {run.folder} (model/, report.html)", markup=False)

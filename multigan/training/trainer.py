@@ -9,7 +9,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -47,6 +47,7 @@ class Trainer:
         self.gan, self.recipe, self.engine, self.run = gan, recipe, engine, run
         self.config = recipe.train
         self.watcher = watcher or Watcher()
+        self.keep_stage: Callable[[str], None] = lambda stage: None  # called at the end of each
         self.stages = gan.stages()
         for module in (*gan.networks.values(), *gan.memory.values()):
             engine.place(module)
@@ -167,6 +168,8 @@ class Trainer:
             self._look(evaluate=due(config.evaluate_every))
         elif due(config.evaluate_every):
             self._look(evaluate=True, preview=False)
+        if end:
+            self.keep_stage(self._stage_name())  # before the checkpoint: a resumed run needs it
         if due(config.checkpoint_every):
             self._save()
 

@@ -12,7 +12,7 @@ import torch
 
 from multigan.errors import CheckpointError
 from multigan.training.phases import Preview
-from multigan.training.preview import write_preview
+from multigan.training.preview import write_grid, write_preview
 from multigan.training.report import write_report
 from multigan.training.tracking import Tracker, read_metrics
 
@@ -140,3 +140,20 @@ def test_tensorboard_gets_the_numbers(
     events.Reload()
     steps = [event.step for event in events.Scalars("train/generator/adversarial")]
     assert steps == [3, 4, 5, 6, 7, 8]
+
+
+def test_report_shows_exhibits(tmp_path: Path) -> None:
+    (tmp_path / "recipe.yaml").write_text("plugin: toy\n")
+    (tmp_path / "exhibits").mkdir()
+    write_grid(torch.rand(1, 3, 4, 4), tmp_path / "exhibits/sweep.png")
+    exhibit = {
+        "title": "A <sweep>",
+        "text": "Low is good.",
+        "columns": ["model", "score"],
+        "rows": [["GAN", 0.123456], ["real", 1]],
+        "plot": "sweep.png",
+    }
+    (tmp_path / "exhibits/sweep.json").write_text(json.dumps(exhibit))
+    page = write_report(tmp_path).read_text()
+    assert "A &lt;sweep&gt;" in page and "<td>0.1235</td>" in page and "<td>1</td>" in page
+    assert page.count("data:image/png;base64,") == 1

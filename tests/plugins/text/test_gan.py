@@ -198,6 +198,17 @@ def test_trains_and_writes_from_a_run_folder(tmp_path):
     assert pipe.vocabulary == TextGAN(recipe()).corpus.vocabulary
 
 
+def test_each_stage_leaves_a_model(tmp_path):
+    folder = train(recipe(), output=tmp_path / "run", quiet=True)
+    alone = recipe(steps={"discriminator": 0, "adversarial": 0})
+    pretrained = train(alone, output=tmp_path / "alone", quiet=True)
+    name = "generator/model.safetensors"
+    stage = (folder / "stages/mle" / name).read_bytes()
+    assert stage == (pretrained / "model" / name).read_bytes()
+    assert stage != (folder / "model" / name).read_bytes()
+    assert not (pretrained / "stages").exists()  # of a single stage the model is the same
+
+
 def test_two_runs_are_the_same_run(tmp_path):
     models = []
     for name in ("a", "b"):
