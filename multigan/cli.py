@@ -107,25 +107,27 @@ def run(
     train(loaded, name=Path(recipe).resolve().stem, output=output, resume=resume)
 
 
-@app.command()
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def sample(
+    context: typer.Context,
     model: Annotated[str, typer.Argument(help="A run, a shipped model, a folder or a hub id.")],
     count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many.")] = 10,
     seed: Annotated[int, typer.Option(help="The same seed gives the same samples.")] = 0,
-    temperature: Annotated[
-        float | None, typer.Option(min=0.0, help="For text: below 1 safer, above 1 wilder.")
-    ] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda ...")] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File or folder; text goes to the screen.")
     ] = None,
 ) -> None:
-    """Generate from a trained model."""
-    from multigan.inference.pipeline import accepted, pipeline
+    """Generate from a trained model; its kind brings options of its own, such as --temperature.
+
+    An option that the model does not have is answered with those that it has.
+    """
+    from multigan.inference.options import parse_options
+    from multigan.inference.pipeline import pipeline
 
     pipe = pipeline(model, device=device)
     generate: Any = pipe.sample
-    options = accepted(generate, {"temperature": temperature})
+    options = parse_options(generate, context.args, taken=("seed",))
     result = generate(count, seed=seed, **options)
     if output is not None:
         for path in pipe.save_samples(result, output):

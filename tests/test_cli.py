@@ -142,19 +142,6 @@ def test_without_any_word_it_explains_itself(cli: Any) -> None:
     assert "error" not in shown.err
 
 
-def test_a_sampling_option_that_means_nothing(
-    cli: Any, toy_recipe: Path, small: Any, tmp_path: Path
-) -> None:
-    """The toy's sample() takes any option by **options, so another signature is asked."""
-    from multigan.inference.pipeline import accepted
-
-    def sample(count: int, *, seed: int = 0) -> None: ...
-
-    assert accepted(sample, {"temperature": None}) == {}
-    with pytest.raises(multigan.errors.PluginError, match="no --temperature"):
-        accepted(sample, {"temperature": 1.0})
-
-
 def test_a_bug_keeps_its_traceback(
     cli: Any, toy_recipe: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

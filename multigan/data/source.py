@@ -6,9 +6,7 @@ and needs no cache of a second copy, as it would through `datasets`, which serve
 
 from __future__ import annotations
 
-import csv
-import io
-import json
+import itertools
 import re
 import threading
 import warnings
@@ -21,10 +19,9 @@ import numpy as np
 from multigan.data.files import list_files, reason
 from multigan.data.media import SUFFIXES, list_images, read_image, to_picture
 from multigan.data.pixels import over_white
+from multigan.data.text_files import TEXT_FIELDS, TEXT_SUFFIXES, label_text, read_texts
 from multigan.errors import DataError, suggestion
 
-TEXT_SUFFIXES = (".txt", ".jsonl", ".csv")
-TEXT_FIELDS = ("text", "caption", "captions", "sentence", "sentences")
 SPLIT_FOLDERS = {"train": ("train",), "validation": ("validation", "valid", "val", "test")}
 BUILTIN_SIZE = 20_000  # scenes have no end; a data set needs one
 HUB_PATIENCE = 8.0  # seconds until the hub counts as out of reach
@@ -148,25 +145,94 @@ def sentences(source: str | Path, *, split: str = "train", limit: int | None = N
     Raises:
         DataError: the source does not exist, holds no sentence, or cannot be read or reached.
     """
+    return [text for text, _ in labelled_sentences(source, split=split, limit=limit)]
+
+
+def labelled_sentences(
+    source: str | Path,
+    *,
+    label: str | None = None,
+    split: str = "train",
+    limit: int | None = None,
+) -> Iterator[tuple[str, str]]:
+    """Sentences with the classes they belong to, one after the other: nothing is kept in memory.
+
+    Args:
+        source: as in `sentences`.
+        label: the field of .jsonl, .csv or hub rows that holds the class; "folder": the class is
+            the name of the folder below the source, or of the file in it, that a sentence comes
+            from. With None classes are "".
+        split: "train" or "validation", as in `images`.
+        limit: no more than so many.
+
+    Raises:
+        DataError: as in `sentences`, or a sentence has no label.
+    """
+    found: Iterator[tuple[str, str]]
     if _is_builtin(source):
-        found: Iterator[str] = _scene_captions(limit or BUILTIN_SIZE, split)
+        if label is not None:
+            raise DataError(f"{source}: has no labels; leave data.label out")
+        found = ((text, "") for text in _scene_captions(limit or BUILTIN_SIZE, split))
     elif _is_hub_id(source):
-        rows, column = _hub(str(source), split, TEXT_FIELDS)
-        found = (text for row in rows for text in _texts(row[column]))
+        found = _hub_texts(str(source), split, label)
     else:
-        path = _split_folder(Path(source), split)
-        whole = path.is_file() or not path.exists()
-        paths = [path] if whole else list_files(path, suffixes=TEXT_SUFFIXES, what="texts")
-        found = (text for each in paths for text in _file_sentences(each))
-    kept: list[str] = []
-    for text in found:
-        if limit is not None and len(kept) >= limit:
-            break
-        if text.strip():
-            kept.append(text.strip())
-    if not kept:
+        found = _folder_texts(_split_folder(Path(source), split), label)
+    found = itertools.islice(found, limit)
+    first = next(found, None)
+    if first is None:
         raise DataError(f"{source}: no sentence in it; write one sentence a line")
-    return kept
+    yield first
+    yield from found
+
+
+def sentence_files(source: str | Path, *, split: str = "train") -> list[Path]:
+    """The files that `labelled_sentences` reads; of a hub id, those that it was downloaded to.
+
+    Raises:
+        DataError: as in `sentences`.
+    """
+    if _is_builtin(source):
+        return []
+    if _is_hub_id(source):
+        rows, _ = _hub(str(source), split, TEXT_FIELDS)
+        return [Path(file["filename"]) for file in rows.cache_files]
+    return _text_files(_split_folder(Path(source), split))
+
+
+def _text_files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    return list_files(path, suffixes=TEXT_SUFFIXES, what="texts")
+
+
+def _folder_texts(path: Path, label: str | None) -> Iterator[tuple[str, str]]:
+    if label == "folder" and path.is_file():
+        raise DataError(f"{path}: is a file; data.label=folder needs a folder with one a class")
+    for file in _text_files(path):
+        if label == "folder":
+            inside = file.relative_to(path).parts
+            name = inside[0] if len(inside) > 1 else file.stem
+            yield from ((text, name) for text, _ in read_texts(file))
+        else:
+            yield from read_texts(file, label=label)
+
+
+def _hub_texts(name: str, split: str, label: str | None) -> Iterator[tuple[str, str]]:
+    rows, column = _hub(name, split, TEXT_FIELDS)
+    if label is not None and label not in rows.column_names:
+        has = ", ".join(rows.column_names)
+        raise DataError(f"{name}: has the columns {has}; data.label={label} is none of them")
+    # Classes that the data set itself has names for are numbers in its rows, -1 where unknown.
+    classes = getattr(rows.features[label], "names", None) if label is not None else None
+    for number, row in enumerate(rows):
+        texts = [row[column]] if isinstance(row[column], str) else row[column] or ()
+        name_of_class = ""
+        if label is not None:
+            value = row[label]
+            if classes is not None and value is not None:
+                value = classes[value] if value >= 0 else None
+            name_of_class = label_text(value, field=label, where=f"{name}, row {number}")
+        yield from ((text.strip(), name_of_class) for text in texts if text.strip())
 
 
 def _scene_captions(number: int, split: str) -> Iterator[str]:
@@ -204,71 +270,6 @@ def _split_folder(path: Path, split: str) -> Path:
         names = " or ".join(SPLIT_FOLDERS[split])
         raise DataError(f"{path}: has no folder {names}; make one with data it does not train on")
     return path
-
-
-def _file_sentences(path: Path) -> Iterator[str]:
-    suffix = path.suffix.lower()
-    if suffix not in TEXT_SUFFIXES:
-        raise DataError(f"{path}: not a text; use one of {' '.join(TEXT_SUFFIXES)}")
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        message = f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8"
-        raise DataError(message) from error
-    except OSError as error:
-        raise DataError(
-            f"{path}: cannot be read ({reason(error)}); check its permissions"
-        ) from error
-    if "\0" in text:
-        raise DataError(f"{path}: not a text, it has zero bytes; save it as UTF-8")
-    lines = text.replace("\r\n", "\n").replace("\r", "\n")
-    if suffix == ".txt":
-        yield from lines.split("\n")  # not splitlines: it would also cut at U+2028 and form feeds
-    elif suffix == ".jsonl":
-        yield from _json_lines(lines, path)
-    else:
-        yield from _table_rows(lines, path)
-
-
-def _json_lines(text: str, path: Path) -> Iterator[str]:
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            value = json.loads(line)
-        except ValueError:
-            raise DataError(f"{path}:{number}: not JSON; write one object a line") from None
-        if isinstance(value, dict):
-            value = value[_field(list(value), f"{path}:{number}")]
-        if not isinstance(value, str) and not (
-            isinstance(value, list) and all(isinstance(text, str) for text in value)
-        ):
-            raise DataError(
-                f"{path}:{number}: expected a text or a list of texts; correct the line"
-            )
-        yield from _texts(value)
-
-
-def _table_rows(text: str, path: Path) -> Iterator[str]:
-    rows = csv.DictReader(io.StringIO(text, newline=""))
-    field = _field(list(rows.fieldnames or ()), str(path))
-    try:
-        for row in rows:
-            yield row[field] or ""
-    except csv.Error as error:
-        raise DataError(f"{path}: not a table ({error}); export it again as CSV") from error
-
-
-def _field(names: Sequence[str], where: str) -> str:
-    for field in TEXT_FIELDS:
-        if field in names:
-            return field
-    has = ", ".join(map(str, names)) or "nothing"
-    raise DataError(f"{where}: has {has}; name one field {' or '.join(TEXT_FIELDS)}")
-
-
-def _texts(value: Any) -> list[str]:
-    return [value] if isinstance(value, str) else list(value)
 
 
 def _hub(name: str, split: str, columns: Sequence[str]) -> tuple[Any, str]:

@@ -1,4 +1,4 @@
-"""Words or characters as numbers, and back."""
+"""Words, characters or byte pairs as numbers, and back."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from multigan.data.byte_pairs import NUM_BYTES, BytePairs, Merge, learn_merges
 from multigan.errors import CheckpointError, DataError
 
-Mode = Literal["word", "character"]
+Mode = Literal["word", "character", "bpe"]
 
 PAD, BOS, EOS, UNK = range(4)
 SPECIALS = ("<pad>", "<bos>", "<eos>", "<unk>")
+MOST_COUNTED = 2**18  # different tokens counted at a time, which takes about 50 MB
+MOST_PIECES = 30_000  # of byte pairs, where no size is given
 
 _CHINESE = (
     r"\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff"  # one character, one word
@@ -31,20 +34,35 @@ class Vocabulary:
     """The tokens of a corpus: `<pad> <bos> <eos> <unk>` are 0 to 3, then frequent ones first.
 
     Args:
-        tokens: tokens after the special ones, in order.
-        mode: "word" splits at blanks and sets punctuation apart, "character" takes every character.
+        tokens: tokens after the special ones, in order; none for "bpe", where they are the 256
+            bytes and what the merges make.
+        mode: "word" splits at blanks and sets punctuation apart, "character" takes every character,
+            "bpe" splits into byte pairs and loses nothing.
         lower: whether texts are put in lower case first.
+        merges: for "bpe" only, see `BytePairs`.
 
     Raises:
-        ValueError: a token occurs twice, is empty, or is a special one.
+        ValueError: a token occurs twice, is empty, or is a special one; tokens or merges do not fit
+            the mode.
     """
 
-    def __init__(self, tokens: Sequence[str], *, mode: Mode = "word", lower: bool = False) -> None:
-        if mode not in ("word", "character"):
-            raise ValueError(f"unknown mode '{mode}'; choose word or character")
+    def __init__(
+        self,
+        tokens: Sequence[str],
+        *,
+        mode: Mode = "word",
+        lower: bool = False,
+        merges: Sequence[Merge] = (),
+    ) -> None:
+        if mode not in ("word", "character", "bpe"):
+            raise ValueError(f"unknown mode '{mode}'; choose word, character or bpe")
+        if tokens if mode == "bpe" else merges:
+            raise ValueError("byte pairs are given as merges, words and characters as tokens")
         self.mode: Mode = mode
         self.lower = lower
-        self.tokens = (*SPECIALS, *tokens)
+        self.merges = tuple(merges)
+        self._pairs = BytePairs(self.merges) if mode == "bpe" else None
+        self.tokens = (*SPECIALS, *(self._pairs.pieces if self._pairs else tokens))
         self._ids = {token: i for i, token in enumerate(self.tokens)}
         if len(self._ids) != len(self.tokens) or "" in self._ids:
             raise ValueError("tokens have to be different from each other and not empty")
@@ -58,21 +76,37 @@ class Vocabulary:
         lower: bool = False,
         min_count: int = 1,
         max_size: int | None = None,
+        longest: int | None = None,
     ) -> Vocabulary:
         """Count the tokens of texts; the order of the texts does not matter.
 
+        Memory is bounded whatever the number of texts: where there are more than `MOST_COUNTED`
+        different tokens, the rarest are forgotten on the way.
+
         Args:
-            texts: the corpus.
-            mode: "word" or "character".
+            texts: the corpus; it is read once.
+            mode: "word", "character" or "bpe".
             lower: put texts in lower case first.
-            min_count: rarer tokens become `<unk>`.
+            min_count: rarer tokens become `<unk>`; rarer byte pairs are not merged.
             max_size: most tokens there may be, the four special ones included.
+            longest: texts of more words or characters are not counted.
 
         Raises:
-            DataError: no token is left.
+            DataError: no token is left, or `max_size` has no room for the bytes of "bpe".
         """
+        if mode == "bpe":
+            num_pieces = (max_size or MOST_PIECES) - len(SPECIALS)
+            if num_pieces < NUM_BYTES:
+                least = NUM_BYTES + len(SPECIALS)
+                raise DataError(
+                    f"byte pairs need vocabulary_size={least} or more: bytes and specials"
+                )
+            lowered = (text.lower() if lower else text for text in texts)
+            merges = learn_merges(lowered, num_pieces=num_pieces, min_count=min_count)
+            return cls((), mode=mode, lower=lower, merges=merges)
         splitter = cls((), mode=mode, lower=lower)
-        counts = Counter(token for text in texts for token in splitter.split(text))
+        split = (splitter.split(text) for text in texts)
+        counts = _count(tokens for tokens in split if longest is None or len(tokens) <= longest)
         ordered = sorted(counts, key=lambda token: (-counts[token], token))
         kept = [t for t in ordered if counts[t] >= min_count and t not in SPECIALS]
         if max_size is not None:
@@ -96,6 +130,8 @@ class Vocabulary:
     def split(self, text: str) -> list[str]:
         """The tokens of a text, known or not."""
         text = text.lower() if self.lower else text
+        if self._pairs:
+            return self._pairs.split(text)
         if self.mode == "word":
             return _WORD.findall(text)
         return [character for character in text if character.isprintable()]
@@ -114,16 +150,32 @@ class Vocabulary:
         """
         rows = [[self._ids.get(token, UNK) for token in self.split(text)] for text in texts]
         length = max_length or max((len(row) + 1 for row in rows), default=1)
+        rows = [[*row[: length - 1], EOS] for row in rows]
         ids = torch.full((len(rows), length), PAD, dtype=torch.long)
-        for i, row in enumerate(rows):
-            row = [*row[: length - 1], EOS]
-            ids[i, : len(row)] = torch.tensor(row)
+        ends = torch.tensor([len(row) for row in rows], dtype=torch.long)
+        filled = torch.arange(length) < ends[:, None]
+        ids[filled] = torch.tensor([i for row in rows for i in row], dtype=torch.long)
         return ids
+
+    def encode_prefix(self, text: str) -> list[int]:
+        """Token numbers of the beginning of a text, for a generator to go on from; no `<eos>`.
+
+        Raises:
+            DataError: it has tokens that are not in the vocabulary.
+        """
+        # In byte pairs a blank belongs to the word after it, which is still to be written.
+        tokens = self.split(text.rstrip() if self.mode == "bpe" else text)
+        unknown = [f"'{token}'" for token in dict.fromkeys(tokens) if token not in self]
+        if unknown:
+            raise DataError(
+                f"the vocabulary has no {', '.join(unknown)}; use words of the training texts"
+            )
+        return [self._ids[token] for token in tokens]
 
     def decode(self, ids: Tensor | Sequence[int]) -> str:
         """One text from token numbers (L,), up to its `<eos>`; `<pad>` and `<bos>` are left out.
 
-        Words are joined by blanks with punctuation attached, Chinese and characters by nothing.
+        Words are joined by blanks with punctuation attached, the others by nothing.
         """
         words: list[str] = []
         for i in ids.tolist() if isinstance(ids, Tensor) else ids:
@@ -131,6 +183,8 @@ class Vocabulary:
                 break
             if i not in (PAD, BOS):
                 words.append(self.tokens[i])
+        if self._pairs:
+            return self._pairs.join(words)
         return "".join(words) if self.mode == "character" else _join(words)
 
     def decode_batch(self, ids: Tensor) -> list[str]:
@@ -139,6 +193,9 @@ class Vocabulary:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able facts, from which `from_dict` makes the same vocabulary."""
+        if self.mode == "bpe":
+            merges = [list(merge) for merge in self.merges]
+            return {"mode": self.mode, "lower": self.lower, "merges": merges}
         tokens = list(self.tokens[len(SPECIALS) :])
         return {"mode": self.mode, "lower": self.lower, "tokens": tokens}
 
@@ -149,15 +206,21 @@ class Vocabulary:
         Raises:
             CheckpointError: the facts are not those of a vocabulary.
         """
-        if not isinstance(facts, dict) or set(facts) != {"mode", "lower", "tokens"}:
-            raise CheckpointError("the vocabulary is damaged: expected mode, lower and tokens")
-        mode, lower, tokens = facts["mode"], facts["lower"], facts["tokens"]
-        if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
-            raise CheckpointError("the vocabulary is damaged: its tokens are not a list of texts")
+        is_bpe = isinstance(facts, dict) and facts.get("mode") == "bpe"
+        content = "merges" if is_bpe else "tokens"
+        if not isinstance(facts, dict) or set(facts) != {"mode", "lower", content}:
+            raise CheckpointError(f"the vocabulary is damaged: expected mode, lower and {content}")
+        lower, items = facts["lower"], facts[content]
+        fits = _is_merge if is_bpe else _is_text
+        if not isinstance(items, list) or not all(map(fits, items)):
+            raise CheckpointError(f"the vocabulary is damaged: its {content} are not all texts")
         if not isinstance(lower, bool):
             raise CheckpointError("the vocabulary is damaged: lower is neither true nor false")
         try:
-            return cls(tokens, mode=mode, lower=lower)
+            if is_bpe:
+                merges = [(first, second) for first, second in items]
+                return cls((), mode="bpe", lower=lower, merges=merges)
+            return cls(items, mode=facts["mode"], lower=lower)
         except (ValueError, TypeError) as error:
             raise CheckpointError(f"the vocabulary is damaged: {error}") from None
 
@@ -166,6 +229,25 @@ def lengths(ids: Tensor) -> Tensor:
     """Tokens before and including the first `<eos>`, int64 (N,), of ids (N, L); L where none is."""
     ended = (ids == EOS).long().cumsum(1)
     return (ended - (ids == EOS).long() == 0).sum(1)
+
+
+def _count(split: Iterable[Sequence[str]]) -> Counter[str]:
+    """Occurrences of tokens; of too many different ones, the rarer half is forgotten."""
+    counts: Counter[str] = Counter()
+    for tokens in split:
+        counts.update(tokens)
+        if len(counts) > MOST_COUNTED:
+            median = sorted(counts.values())[len(counts) // 2]
+            counts = Counter({token: n for token, n in counts.items() if n > median})
+    return counts
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_merge(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(map(_is_text, value))
 
 
 def _join(words: Sequence[str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from pathlib import Path
 from typing import Any, Self
 
@@ -132,17 +131,3 @@ def pipeline(
         ) from error
     made.source = folder
     return made.to(device) if device is not None else made
-
-
-def accepted(method: Any, options: dict[str, Any]) -> dict[str, Any]:
-    """Leaves out options that were not given and refuses those that a method does not take.
-
-    Raises:
-        PluginError: An option was given that has no meaning for this model.
-    """
-    given = {name: value for name, value in options.items() if value is not None}
-    parameters = inspect.signature(method).parameters
-    for name in given:
-        if name not in parameters:
-            raise PluginError(f"this kind of model has no --{name.replace('_', '-')}")
-    return given

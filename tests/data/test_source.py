@@ -16,7 +16,7 @@ from PIL import Image
 
 from multigan.data import source as module
 from multigan.data.grammar import is_grammatical
-from multigan.data.source import images, sentences
+from multigan.data.source import images, labelled_sentences, sentence_files, sentences
 from multigan.errors import DataError
 
 
@@ -100,7 +100,7 @@ def test_text_files_of_all_kinds(tmp_path):
     [
         ("empty.txt", b"", "no sentence"),
         ("blank.txt", b" \n\n\t\n", "no sentence"),
-        ("latin.txt", "Stra\xdfe".encode("latin-1"), "UTF-8 at byte 4"),
+        ("latin.txt", "Stra\xdfe".encode("latin-1"), r"latin\.txt:1: not UTF-8"),
         ("wide.txt", "text".encode("utf-16-le"), "zero bytes"),
         ("a.jsonl", b'{"text": "x"}\n{broken\n', r"a\.jsonl:2: not JSON"),
         ("b.jsonl", b'{"title": "x"}', "has title; name one field text"),
@@ -114,6 +114,61 @@ def test_texts_that_cannot_be_read(tmp_path, name, content, message):
     with pytest.raises(DataError, match=message) as error:
         sentences(tmp_path / name)
     assert name in str(error.value) and "\n" not in str(error.value)
+
+
+def test_labels_of_rows(tmp_path):
+    rows = [
+        {"text": "one", "kind": "b"},
+        {"captions": ["two", " ", "three"], "kind": 7},
+        {"text": " "},
+    ]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (tmp_path / "b.csv").write_text('kind,text\n a ,"x\ny"\n,\n')
+    first = [("one", "b"), ("two", "7"), ("three", "7")]
+    assert list(labelled_sentences(tmp_path / "a.jsonl", label="kind")) == first
+    assert list(labelled_sentences(tmp_path, label="kind")) == [*first, ("x\ny", "a")]
+    assert list(labelled_sentences(tmp_path, label="kind", limit=2)) == first[:2]
+    assert sentence_files(tmp_path) == [tmp_path / "a.jsonl", tmp_path / "b.csv"]
+
+
+def test_labels_from_names_of_folders_and_files(tmp_path):
+    for name in ("train/v1.5/x.txt", "train/v1.5/below/y.txt", "train/v2.txt", "test/v3.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    pairs = list(labelled_sentences(tmp_path, label="folder"))
+    assert sorted(label for _, label in pairs) == ["v1.5", "v1.5", "v2"]
+    assert all(f"train/{label}" in text for text, label in pairs)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "label", "message"),
+    [
+        ("a.jsonl", '{"text": "x", "kind": "a"}\n\n{"text": "x"}', "kind", "a.jsonl:3: 'kind'"),
+        ("b.jsonl", '{"text": "x", "kind": " "}', "kind", "b.jsonl:1: 'kind' holds no label"),
+        ("c.jsonl", '{"text": "x", "kind": ["a"]}', "kind", "c.jsonl:1: 'kind' holds no label"),
+        ("d.jsonl", '"x"', "kind", "d.jsonl:1: 'kind' holds no label"),
+        ("e.csv", "text,kind\nx,a\ny\n", "kind", "e.csv:3: 'kind' holds no label"),
+        ("f.csv", "text,sort\nx,a\n", "kind", "has text, sort; data.label=kind"),
+        ("g.txt", "x\n", "kind", "data.label=folder"),
+        ("h.txt", "x\n", "folder", "is a file"),
+    ],
+)
+def test_labels_that_are_missing(tmp_path, name, content, label, message):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(DataError) as error:
+        list(labelled_sentences(tmp_path / name, label=label))
+    assert message in str(error.value) and "\n" not in str(error.value)
+
+
+def test_files_are_read_line_by_line(tmp_path):
+    """The first sentences come before the end is looked at."""
+    good = b"good\n" * 100_000
+    for name in ("a.txt", "b.csv"):
+        (tmp_path / name).write_bytes(b"text\n" + good + b"\xff\n")
+        found = labelled_sentences(tmp_path / name)
+        assert [next(found)[0] for _ in range(9)][-1] == "good"
+        with pytest.raises(DataError, match=r"\.(txt|csv):100002: not UTF-8"):
+            list(found)
 
 
 @pytest.mark.parametrize("load", [images, sentences])
@@ -173,6 +228,14 @@ def test_rows_from_the_hub(monkeypatch):
     assert sentences("someone/things") == ["one", "two"]
     with pytest.raises(DataError, match="has the columns text"):
         images("someone/things")
+    features = {"text": datasets.Value("string"), "kind": datasets.ClassLabel(names=["no", "yes"])}
+    table = datasets.Dataset.from_dict(
+        {"text": ["one", " ", "two"], "kind": [1, 0, 0]}, features=datasets.Features(features)
+    )
+    pairs = [("one", "yes"), ("two", "no")]
+    assert list(labelled_sentences("someone/things", label="kind")) == pairs
+    with pytest.raises(DataError, match="label=sort is none of them"):
+        next(labelled_sentences("someone/things", label="sort"))
     table = datasets.Dataset.from_dict(
         {"image": pictures}, features=datasets.Features({"image": datasets.Image()})
     )

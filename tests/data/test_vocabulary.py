@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import random
+import string
 
 import pytest
 import torch
 
+from multigan.data import byte_pairs
+from multigan.data import vocabulary as module
 from multigan.data.vocabulary import BOS, EOS, PAD, SPECIALS, UNK, Vocabulary, lengths
 from multigan.errors import CheckpointError, DataError
 
@@ -84,7 +88,97 @@ def test_a_text_cannot_forge_a_special_token():
     assert ids.tolist().count(EOS) == 1 and ids[-1] == EOS
 
 
-@pytest.mark.parametrize("mode", ["word", "character"])
+ANY_TEXTS = [
+    "",
+    "a  red circle",
+    "naïve “Straße”",
+    "一只红色的猫，在桌子上。",
+    "👩‍👩‍👧 🇫🇷\ttab",
+    "<eos> <pad> Ġ",
+]
+
+
+def test_byte_pairs_lose_nothing_of_any_text():
+    vocabulary = Vocabulary.build(TEXTS, mode="bpe", max_size=300)
+    assert vocabulary.decode_batch(vocabulary.encode(ANY_TEXTS)) == ANY_TEXTS
+    ids = vocabulary.encode(ANY_TEXTS)
+    assert not (ids == UNK).any() and ((ids == EOS).sum(1) == 1).all()
+    # Half a character is no UTF-8, which a generator may well write.
+    half = vocabulary.encode(["é"])[0][:1]
+    assert vocabulary.decode(half) == "�"
+
+
+def test_byte_pairs_are_merged_as_defined():
+    """By hand: the most frequent neighbours become one, until there is no room."""
+    texts, alphabet = ["abab", "abab", "abc"], 4 + 256
+    vocabulary = Vocabulary.build(texts, mode="bpe", max_size=alphabet + 2)
+    assert vocabulary.merges == (("a", "b"), ("ab", "ab"))
+    assert len(vocabulary) == alphabet + 2 and vocabulary.tokens[:4] == SPECIALS
+    assert vocabulary.split("abab abc") == ["abab", "Ġ", "ab", "c"]
+    assert Vocabulary.build(texts, mode="bpe", max_size=alphabet + 9, min_count=5).merges == (
+        ("a", "b"),
+    )
+    with pytest.raises(DataError, match="vocabulary_size=260"):
+        Vocabulary.build(texts, mode="bpe", max_size=alphabet - 1)
+
+
+def test_byte_pairs_do_not_depend_on_the_order_of_texts():
+    texts = ["".join(random.Random(i).choices("abcdef ", k=40)) for i in range(200)]
+    built = Vocabulary.build(texts, mode="bpe", max_size=500)
+    assert Vocabulary.build(texts[::-1], mode="bpe", max_size=500) == built
+    assert len(built) == 500
+
+
+def test_byte_pairs_of_a_large_corpus_come_from_an_even_sample(monkeypatch):
+    monkeypatch.setattr(byte_pairs, "MOST_CHARACTERS", 1000)
+    texts = [f"{i:04}" for i in range(5000)]
+    sample = byte_pairs._sample(iter(texts))
+    assert sample == texts[:: int(sample[1])] and 500 <= sum(map(len, sample)) <= 1000
+
+
+def test_counting_forgets_rare_tokens_only(monkeypatch):
+    """Four frequent words among thousands that occur once keep their places and true order."""
+    monkeypatch.setattr(module, "MOST_COUNTED", 100)
+    source = random.Random(0)
+    texts = [
+        " ".join(source.choices("abcd", [8, 4, 2, 1], k=20)) + f" rare{i}" for i in range(2000)
+    ]
+    assert Vocabulary.build(texts, max_size=8).tokens[4:] == ("a", "b", "c", "d")
+    assert len(Vocabulary.build(texts)) <= 4 + 101 + 4
+
+
+def test_texts_that_are_too_long_are_not_counted():
+    assert Vocabulary.build(["a b", "a c d"], longest=2).tokens[4:] == ("a", "b")
+
+
+@pytest.mark.parametrize("mode", ["word", "character", "bpe"])
+def test_a_prompt_is_the_beginning_of_its_sentence(mode):
+    vocabulary = Vocabulary.build(TEXTS, mode=mode, max_size=300)
+    prompt = vocabulary.encode_prefix("a red" if mode == "character" else "a red ")
+    assert prompt == vocabulary.encode(["a red star"])[0][: len(prompt)].tolist()
+    assert vocabulary.decode(prompt) == "a red" and EOS not in prompt
+    assert vocabulary.encode_prefix("") == []
+    if mode != "bpe":
+        with pytest.raises(DataError, match=r"has no .*'Z'.*; use"):
+            vocabulary.encode_prefix("a Z red Z Q")
+
+
+def test_encoding_equals_row_by_row():
+    """The vectorised filling against the definition."""
+    source = random.Random(1)
+    texts = [" ".join(source.choices(string.ascii_letters, k=n)) for n in range(30)]
+    vocabulary = Vocabulary.build(texts[5:])
+    for max_length in (None, 1, 7, 40):
+        length = max_length or 30
+        rows = []
+        for text in texts:
+            ids = [vocabulary.tokens.index(t) if t in vocabulary else UNK for t in text.split()]
+            row = [*ids[: length - 1], EOS]
+            rows.append(row + [PAD] * (length - len(row)))
+        assert vocabulary.encode(texts, max_length=max_length).tolist() == rows
+
+
+@pytest.mark.parametrize("mode", ["word", "character", "bpe"])
 def test_facts_round_trip_through_json(mode):
     vocabulary = Vocabulary.build(["A red, rød 红 star"], mode=mode, lower=True)
     again = Vocabulary.from_dict(json.loads(json.dumps(vocabulary.to_dict())))
@@ -112,3 +206,23 @@ def test_tampered_facts_are_refused(changes):
         Vocabulary.from_dict(facts)
     with pytest.raises(CheckpointError):
         Vocabulary.from_dict([])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"merges": [["a", "b"], ["ab", "xy"]]},
+        {"merges": [["", "b"]]},
+        {"merges": [["a", "b", "c"]]},
+        {"merges": [["a", 3]]},
+        {"merges": ["ab"]},
+        {"merges": None},
+        {"merges": [["<", "p"], ["<p", "a"], ["<pa", "d"], ["<pad", ">"]]},
+        {"mode": "word"},
+        {"tokens": []},
+    ],
+)
+def test_tampered_merges_are_refused(changes):
+    facts = Vocabulary.build(TEXTS, mode="bpe", max_size=280).to_dict() | changes
+    with pytest.raises(CheckpointError, match="vocabulary is damaged"):
+        Vocabulary.from_dict(facts)

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from multigan.metrics.bleu import bleu, self_bleu
+from multigan.metrics.bleu import bleu, corpus_bleu, self_bleu
 
 ORDERS = (1, 2, 3, 4, 5)
 
@@ -70,11 +70,43 @@ def test_bleu_equals_nltk():
         assert values[n] == pytest.approx(sum(expected) / len(expected), abs=1e-9)
 
 
+@pytest.mark.parametrize(
+    "hypotheses",
+    [
+        HYPOTHESES,
+        corpus(5, 3),  # short: some order has no match
+        [list("abab"), list("fe")],
+        [["a"], ["b", "c"]],  # no hypothesis has four tokens
+        [["zz", "yy", "xx", "ww"]],  # no match at all
+        [["zz", "yy", "xx", "ww", "a"]],  # a match of single words only
+        [[], ["a"]],
+        [list("abcdefabcdefabcdef")],
+        [REFERENCES[0], REFERENCES[1]],
+    ],
+)
+def test_corpus_bleu_equals_sacrebleu(hypotheses):
+    sacrebleu = pytest.importorskip("sacrebleu")
+    lines = [" ".join(each) for each in hypotheses]
+    streams = [[" ".join(each)] * len(lines) for each in REFERENCES]
+    expected = sacrebleu.corpus_bleu(lines, streams, tokenize="none", force=True).score
+    assert corpus_bleu(hypotheses, REFERENCES) == pytest.approx(expected, abs=1e-9)
+
+
+def test_corpus_bleu_by_hand():
+    # Precisions 3/4, 1/3, then no match of two and of one: 1/(2*2) and 1/(4*1).
+    value = corpus_bleu([list("abxc")], [list("abcd")])
+    assert value == pytest.approx(100 * (3 / 4 * 1 / 3 * 1 / 4 * 1 / 4) ** 0.25)
+    # Half as long as the reference: a brevity penalty.
+    assert corpus_bleu([list("abcd")], [list("abcdefgh")]) == pytest.approx(100 * math.exp(-1))
+
+
 def test_closed_forms():
     assert bleu([list("abcd")], [list("abcd")], orders=(4,))[4] == pytest.approx(1)
     # Precisions 3/4 and 1/3, no brevity penalty.
     value = bleu([list("abxc")], [list("abcd")], orders=(2,))[2]
     assert value == pytest.approx(math.sqrt(3 / 4 * 1 / 3))
+    # Of two references that are equally near in length the shorter counts: no brevity penalty.
+    assert bleu([list("abc")], [list("ab"), list("abcd")], orders=(1,))[1] == pytest.approx(1)
     assert self_bleu([list("abcd")] * 3, orders=(3,))[3] == pytest.approx(1)
     assert self_bleu([["a"], ["b"]], orders=(2,))[2] == 0
 
@@ -86,5 +118,7 @@ def test_refuses_what_has_no_value():
         bleu([], [["a"]], orders=(2,))
     with pytest.raises(ValueError, match="no references"):
         bleu([["a"]], [], orders=(2,))
+    with pytest.raises(ValueError, match="no hypotheses"):
+        corpus_bleu([], [["a"]])
     with pytest.raises(ValueError, match="from 1"):
         bleu([["a"]], [["a"]], orders=(0,))

@@ -5,6 +5,8 @@ Jang et al. 2017 and Maddison et al. 2017. Shape suffixes: B sentences, L positi
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -26,6 +28,10 @@ def relaxed_rows(
     logits_BLV: Tensor, gumbel_BLV: Tensor, tokens_BL: Tensor, *, temperature: float
 ) -> Tensor:
     """One-hot rows (B, L, V) of tokens, with the gradient of softmax((logits + gumbel) / T).
+
+    In float32 whatever the logits are: at RelGAN's last temperatures, down to 1/1000, the quotient
+    would leave the range of float16. The gradient of the logits carries a factor 1/T; float16 needs
+    a loss scaler that makes room for it.
 
     Args:
         logits_BLV: with gradient.
@@ -55,6 +61,61 @@ class StraightThrough(torch.autograd.Function):
         return gradient_BLV, None
 
 
-def annealed(start: float, end: float, fraction: float) -> float:
-    """Temperature at a fraction of the stage, on a straight line between the logarithms."""
-    return start * (end / start) ** fraction
+def temperature(schedule: str, *, start: float, end: float, fraction: float) -> float:
+    """Temperature T at a fraction of the stage, annealed as RelGAN does (Nie et al. 2019).
+
+    A schedule is a curve of the inverse temperature b = 1/T, by which the logits are multiplied:
+    b = 1/start + (1/end - 1/start) s, where s goes from 0 to 1 with the fraction x:
+
+    ===========  ================================================================================
+    none         s = 0: T stays at the start
+    linear       s = x
+    exponential  log b (and so log T) is linear in x: T = start (end / start)^x
+    logarithmic  s = log(1 + 5000 x) / log(5001): nearly all of it at once
+    sigmoid      s = logistic(20 x - 10), stretched to meet 0 and 1
+    quadratic    s = x^2
+    sqrt         s = sqrt(x)
+    ===========  ================================================================================
+
+    Args:
+        schedule: a key of ``SCHEDULES``.
+        start: T at fraction 0, positive.
+        end: T at fraction 1, positive.
+        fraction: x in [0, 1].
+
+    Raises:
+        ValueError: unknown schedule, or a number out of range.
+    """
+    if schedule not in SCHEDULES:
+        raise ValueError(f"unknown schedule '{schedule}'; choose one of {', '.join(SCHEDULES)}")
+    if not (start > 0 and end > 0 and 0 <= fraction <= 1):
+        raise ValueError(
+            f"start={start}, end={end}, fraction={fraction}: give positive temperatures and a "
+            "fraction in [0, 1]"
+        )
+    return SCHEDULES[schedule](start, end, fraction)
+
+
+# -- the schedules --------------------------------------------------------------------------------
+
+STEPS = 5000  # of RelGAN's training, which sets how steep its logarithm begins
+
+
+def _inverse(share: Callable[[float], float]) -> Callable[[float, float, float], float]:
+    """A schedule whose inverse temperature has gone this share of its way at a fraction."""
+
+    def curve(start: float, end: float, fraction: float) -> float:
+        return 1 / (1 / start + (1 / end - 1 / start) * share(fraction))
+
+    return curve
+
+
+SCHEDULES: dict[str, Callable[[float, float, float], float]] = {
+    "none": lambda start, end, x: start,
+    "linear": _inverse(lambda x: x),
+    "exponential": lambda start, end, x: start * (end / start) ** x,
+    "logarithmic": _inverse(lambda x: math.log1p(STEPS * x) / math.log1p(STEPS)),
+    "sigmoid": _inverse(lambda x: 0.5 + 0.5 * math.tanh(10 * x - 5) / math.tanh(5)),
+    "quadratic": _inverse(lambda x: x**2),
+    "sqrt": _inverse(math.sqrt),
+}

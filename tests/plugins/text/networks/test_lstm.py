@@ -2,13 +2,7 @@ import pytest
 import torch
 
 from multigan.data.vocabulary import BOS, EOS, PAD, UNK
-from multigan.plugins.text.networks import (
-    LSTMDiscriminator,
-    LSTMGenerator,
-    by_chance,
-    by_gumbel,
-    write,
-)
+from multigan.plugins.text.networks.lstm import LSTMDiscriminator, LSTMGenerator
 
 V, L = 11, 6
 
@@ -31,8 +25,8 @@ def test_stepping_equals_teacher_forcing(generator):
     whole = generator(tokens, latents)
     state, before = generator.start(latents), torch.full((2,), BOS)
     for position in range(L):
-        logits, state = generator.step(before, latents, state)
-        torch.testing.assert_close(logits, whole[:, position])
+        features, state = generator.advance(before, latents, state)
+        torch.testing.assert_close(generator.logits(features), whole[:, position])
         before = tokens[:, position]
 
 
@@ -43,6 +37,12 @@ def test_blocked_tokens_have_no_chance(generator):
     assert (chances[:, :, [EOS, *range(4, V)]] > 0).all()
 
 
+def test_without_ends_no_eos_can_be_written():
+    generator = LSTMGenerator(vocabulary_size=V, embedding=5, hidden=7, ends=False)
+    chances = generator(torch.randint(0, V, (2, L)), torch.zeros(2, 0)).softmax(2)
+    assert (chances[:, :, EOS] == 0).all()
+
+
 def test_latents_reach_every_position(generator):
     tokens = torch.randint(4, V, (1, L))
     latents = torch.randn(1, 3, requires_grad=True)
@@ -50,40 +50,6 @@ def test_latents_reach_every_position(generator):
         logits = generator(tokens, latents)[0, position]
         (gradient,) = torch.autograd.grad(logits[4:].square().sum(), latents)
         assert gradient.abs().min() > 0
-
-
-def test_everything_after_eos_is_pad(generator):
-    tokens = write(generator, torch.randn(200, 3), by_chance(torch.rand(200, L)), max_length=L - 1)
-    assert tokens.shape == (200, L)
-    ended = (tokens == EOS).cumsum(1) > 0
-    after = ended.roll(1, 1)
-    after[:, 0] = False
-    assert ((tokens == PAD) == after).all()
-    assert after.any() and not ended.all()
-    assert not torch.isin(tokens, torch.tensor([BOS, UNK])).any()
-
-
-def test_both_ways_of_drawing_have_the_right_distribution():
-    logits = torch.tensor([[float("-inf"), 0.0, 1.0, -1.0]]).expand(20_000, 4)
-    torch.manual_seed(0)
-    uniforms = torch.rand(20_000, 1)
-    gumbel = -torch.log(-torch.log(torch.rand(20_000, 1, 4)))
-    for chosen, temperature in (
-        (by_chance(uniforms)(logits, 0), 1.0),
-        (by_chance(uniforms, temperature=0.5)(logits, 0), 0.5),
-        (by_gumbel(gumbel)(logits, 0), 1.0),
-    ):
-        share = torch.bincount(chosen, minlength=4) / 20_000
-        torch.testing.assert_close(share, (logits[0] / temperature).softmax(0), atol=0.012, rtol=0)
-        assert share[0] == 0
-
-
-def test_extreme_uniforms_pick_possible_tokens():
-    logits = torch.tensor([[float("-inf"), 0.0, 0.0, float("-inf")]]).expand(2, 4)
-    uniforms = torch.tensor([[0.0], [1.0]])
-    assert by_chance(uniforms)(logits, 0)[0] == 1
-    assert by_chance(uniforms)(logits, 0)[1] in (1, 2)
-    assert by_chance(uniforms, temperature=0)(logits, 0).tolist() == [1, 1]
 
 
 def test_nothing_after_eos_influences_the_discriminator(discriminator):
@@ -123,6 +89,31 @@ def test_networks_remember_their_arguments(generator):
         "embedding": 5,
         "hidden": 7,
         "latents": 3,
+        "labels": 0,
         "layers": 2,
+        "dropout": 0.0,
+        "ends": True,
+        "init_std": 0.0,
     }
     assert set(LSTMGenerator(**generator.config).state_dict()) == set(generator.state_dict())
+
+
+def test_the_verdict_on_a_sentence_is_the_one_on_its_last_word(discriminator):
+    discriminator.eval()
+    tokens = torch.tensor([[4, 5, EOS, PAD, PAD], [4, 5, 6, 7, 8]])
+    verdicts = discriminator(tokens)
+    expected = torch.stack([verdicts[0, 2], verdicts[1, 4]])
+    torch.testing.assert_close(discriminator.sentence(tokens), expected)
+
+
+def test_labels_change_verdicts_and_logits():
+    torch.manual_seed(0)
+    judge = LSTMDiscriminator(vocabulary_size=V, embedding=5, hidden=7, labels=2)
+    write = LSTMGenerator(vocabulary_size=V, embedding=5, hidden=7, labels=2)
+    tokens = torch.tensor([[4, 5, EOS], [4, 5, EOS]])
+    first, second = judge(tokens, None, torch.tensor([0, 1]))
+    assert (first != second).all()
+    logits = write(tokens, torch.eye(2))[:, :, 4:]
+    assert (logits[0] != logits[1]).all()
+    with pytest.raises(AssertionError, match="needs one"):
+        judge(tokens)
