@@ -24,14 +24,8 @@ from multigan.losses.penalties import (
     r2_penalty,
 )
 from multigan.plugins.text.recipe import GumbelRecipe
-from multigan.plugins.text.relaxation import (
-    StraightThrough,
-    gumbel_noise,
-    relaxed_rows,
-    temperature,
-)
+from multigan.plugins.text.relaxation import SoftWords, noisy_logits, soft_rows, temperature
 from multigan.plugins.text.task import TextTask
-from multigan.plugins.text.writing import by_gumbel, write
 from multigan.training.phases import Batch, Losses, Noise, Phase, Stage, Step
 
 
@@ -98,8 +92,8 @@ class GumbelGAN:
     def generator_loss(self, batch: Batch, step: Step) -> Losses:
         """Raises the verdicts on generated words, through hard words with soft gradients."""
         real_BL, labels_B, loss = batch["tokens"], batch.get("labels"), self.loss
-        fake_BL, rows_BLV, theme_BC = self._relaxed_sentences(batch, step)
-        logits_fake = self.discriminator(fake_BL, rows_BLV, labels_B)
+        fake_BL, words_BLV, theme_BC = self._relaxed_sentences(batch, step)
+        logits_fake = self.discriminator(fake_BL, words_BLV, labels_B)
         needs_real = OBJECTIVES[loss.objective].needs_real
         logits_real = self.discriminator(real_BL, None, labels_B) if needs_real else None
         losses = {"objective": generator_loss(loss.objective, logits_fake, logits_real)}
@@ -113,30 +107,28 @@ class GumbelGAN:
 
     # -- parts ----------------------------------------------------------------------------------
 
-    def _relaxed_sentences(self, batch: Batch, step: Step) -> tuple[Tensor, Tensor, Tensor]:
-        """Generated sentences (B, L), the same as rows with gradient (B, L, V), their themes."""
-        L, V = self.task.length, self.task.vocabulary_size
+    def _relaxed_sentences(self, batch: Batch, step: Step) -> tuple[Tensor, SoftWords, Tensor]:
+        """Generated sentences (B, L), the same with soft gradients, and their themes (B, C)."""
+        fake_BL, theme_BC = self.task.write(batch, step.noise)
+        # The same words once more, all positions at once and with gradient; pads need none.
+        h_BLH = self.generator.features(fake_BL, theme_BC)
+        where_BL = (fake_BL != PAD) if fake_BL.device.type == "cpu" else None
+        h_NH = h_BLH.flatten(0, 1) if where_BL is None else h_BLH[where_BL]
+        tokens_N = fake_BL.flatten() if where_BL is None else fake_BL[where_BL]
+        logits_NV = self.generator.logits(h_NH).float()
         if self.loss.relaxation == "expectation":
-            fake_BL, theme_BC = self.task.write(batch, step.noise)
-            logits_BLV = self.generator(fake_BL, theme_BC).float()
-            return fake_BL, StraightThrough.apply(logits_BLV.softmax(2), fake_BL), theme_BC
-        theme_BC = self.task.theme(batch, step.noise)
-        gumbel_BLV = gumbel_noise(step.noise.uniform(len(theme_BC), L, V))
-        fake_BL = write(self.generator, theme_BC, by_gumbel(gumbel_BLV), length=L)
-        # The same words once more, all positions at once and with gradient.
-        logits_BLV = self.generator(fake_BL, theme_BC)
-        rows_BLV = relaxed_rows(
-            logits_BLV,
-            gumbel_BLV,
-            fake_BL,
-            temperature=temperature(
-                self.loss.temperature_schedule,
-                start=self.loss.temperature_start,
-                end=self.loss.temperature_end,
-                fraction=step.fraction,
-            ),
+            return fake_BL, SoftWords(fake_BL, logits_NV.softmax(1), where_BL), theme_BC
+        uniforms_BLV = step.noise.uniform(*fake_BL.shape, self.task.vocabulary_size)
+        uniforms_NV = uniforms_BLV.flatten(0, 1) if where_BL is None else uniforms_BLV[where_BL]
+        heat = temperature(
+            self.loss.temperature_schedule,
+            start=self.loss.temperature_start,
+            end=self.loss.temperature_end,
+            fraction=step.fraction,
         )
-        return fake_BL, rows_BLV, theme_BC
+        noisy_NV = noisy_logits(logits_NV, tokens_N, uniforms_NV)
+        soft_NV = soft_rows(logits_NV, noisy_NV, temperature=heat)
+        return fake_BL, SoftWords(fake_BL, soft_NV, where_BL), theme_BC
 
     def _path_length(self, fake_BL: Tensor, theme_BC: Tensor, noise: Noise) -> Tensor:
         """How unevenly the expected words (as the generator embeds them) change with the noise."""

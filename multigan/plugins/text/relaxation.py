@@ -1,6 +1,7 @@
 """The Gumbel-softmax relaxation: hard words forwards, soft gradients backwards.
 
-Jang et al. 2017 and Maddison et al. 2017. Shape suffixes: B sentences, L positions, V vocabulary.
+Jang et al. 2017 and Maddison et al. 2017. Shape suffixes: B sentences, L positions, V vocabulary, N
+words, E features.
 """
 
 from __future__ import annotations
@@ -12,53 +13,106 @@ from typing import Any
 import torch
 from torch import Tensor
 
-
-def gumbel_noise(uniforms: Tensor) -> Tensor:
-    """Standard Gumbel numbers from uniform ones in [0, 1), in float32.
-
-    A uniform of 0 is raised to the smallest normal number, so that the result is finite.
-    """
-    tiny = torch.finfo(torch.float32).tiny
-    # -log(u) is 0 where u rounds to 1; log of that would be infinite.
-    # In place after the first copy: for many words these passes over memory are what costs.
-    return uniforms.float().clamp(min=tiny).log_().neg_().clamp_(min=tiny).log_().neg_()
+TINY = torch.finfo(torch.float32).tiny  # keeps logarithms finite at uniforms of 0 and 1
 
 
-def relaxed_rows(
-    logits_BLV: Tensor, gumbel_BLV: Tensor, tokens_BL: Tensor, *, temperature: float
-) -> Tensor:
-    """One-hot rows (B, L, V) of tokens, with the gradient of softmax((logits + gumbel) / T).
+class SoftWords:
+    """Words as one-hot rows (B, L, V) with the gradient of soft rows, and without the former.
 
-    In float32 whatever the logits are: at RelGAN's last temperatures, down to 1/1000, the quotient
-    would leave the range of float16. The gradient of the logits carries a factor 1/T; float16 needs
-    a loss scaler that makes room for it.
+    What networks do with such rows is to multiply them by a matrix, ``rows @ weight``. Of a one-hot
+    row that is a row of the matrix; only the gradient has to know about all the other words.
 
     Args:
-        logits_BLV: with gradient.
-        gumbel_BLV: the noise with which the tokens were chosen.
-        tokens_BL: largest entries of logits + gumbel, pads after the end.
+        tokens_BL: the words.
+        soft_NV: with gradient: soft rows of those of them that want one.
+        where_BL: which those are, N in all; None is all of them.
+    """
+
+    def __init__(self, tokens_BL: Tensor, soft_NV: Tensor, where_BL: Tensor | None = None) -> None:
+        self.tokens_BL, self.soft_NV, self.where_BL = tokens_BL, soft_NV, where_BL
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the soft rows."""
+        return self.soft_NV.dtype
+
+    def __matmul__(self, weight_VE: Tensor) -> Tensor:
+        """Rows of the weight (B, L, E), exactly; the gradient flows into the soft rows."""
+        hard_BLE = torch.nn.functional.embedding(self.tokens_BL, weight_VE)
+        if self.where_BL is None:
+            soft_BLE = (self.soft_NV @ weight_VE).view_as(hard_BLE)
+            return _StraightThrough.apply(soft_BLE, hard_BLE)
+        soft_NE = self.soft_NV @ weight_VE
+        straight_NE = _StraightThrough.apply(soft_NE, hard_BLE[self.where_BL])
+        return hard_BLE.masked_scatter(self.where_BL[:, :, None], straight_NE)
+
+
+Rows = Tensor | SoftWords
+"""Words as one-hot or soft rows (B, L, V): what can be multiplied by a matrix."""
+
+
+class _StraightThrough(torch.autograd.Function):
+    """The hard value forwards, the identity on the soft one backwards.
+
+    ``hard - soft.detach() + soft`` would be the hard value only up to rounding.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, soft: Tensor, hard: Tensor) -> Tensor:
+        return hard.to(soft.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        return gradient, None
+
+
+def soft_rows(logits_NV: Tensor, noisy_NV: Tensor, *, temperature: float) -> Tensor:
+    """softmax((logits + Gumbel noise) / T), (N, V), with gradient with respect to the logits.
+
+    In float32 whatever the logits are: the quotient leaves the range of float16 at RelGAN's last
+    temperature of 1/1000. The gradient of the logits has a factor 1/T, which a loss scaler for
+    float16 has to make room for.
+
+    Args:
+        logits_NV: with gradient.
+        noisy_NV: the same with the noise, from `noisy_logits`.
         temperature: T > 0; a low one gives gradients of little bias and much variance.
     """
-    soft_BLV = ((logits_BLV.float() + gumbel_BLV) / temperature).softmax(2)
-    return StraightThrough.apply(soft_BLV, tokens_BL)
+    logits_NV = logits_NV.float()
+    noise_NV = torch.where(noisy_NV.isfinite(), noisy_NV - logits_NV.detach(), 0)
+    return ((logits_NV + noise_NV) / temperature).softmax(1)
 
 
-class StraightThrough(torch.autograd.Function):
-    """Exactly one-hot forwards, the identity on the soft rows backwards.
+@torch.no_grad()
+def noisy_logits(logits_NV: Tensor, tokens_N: Tensor, uniforms_NV: Tensor) -> Tensor:
+    """Logits plus Gumbel noise as it must have been, given which word it made the largest; float32.
 
-    ``hard - soft.detach() + soft`` would be one-hot only up to rounding.
+    Drawing words by one uniform number each and the noise afterwards gives the same joint
+    distribution as drawing the noise first, and is needed only where there are words. The largest
+    is Gumbel around the log of the sum of all exponentials; the others are Gumbel around their
+    logits, cut off there (Maddison et al. 2014).
+
+    Args:
+        logits_NV: logits; -inf for impossible words.
+        tokens_N: words that were drawn from softmax(logits).
+        uniforms_NV: in [0, 1).
+
+    Returns:
+        (N, V); -inf for impossible words, the largest of a row at its token.
     """
+    logits_NV = logits_NV.float()
+    sums_N1 = logits_NV.logsumexp(1, keepdim=True)
+    exponential_NV = -uniforms_NV.float().clamp(min=TINY).log().clamp(max=-TINY)
+    most_N1 = exponential_NV.gather(1, tokens_N[:, None])  # exp(-(largest - sum))
+    # exp(-others), relative to the sum: beyond the range of float32 where a word is all but
+    # impossible, and its noisy logit then -inf.
+    others_NV = exponential_NV * (sums_N1 - logits_NV).exp() + most_N1
+    return (sums_N1 - others_NV.log()).scatter(1, tokens_N[:, None], sums_N1 - most_N1.log())
 
-    @staticmethod
-    def forward(ctx: Any, soft_BLV: Tensor, tokens_BL: Tensor) -> Tensor:
-        """One-hot rows of the tokens, in the type of the soft rows."""
-        rows_BLV = torch.zeros_like(soft_BLV)
-        return rows_BLV.scatter_(-1, tokens_BL[..., None], 1.0)
 
-    @staticmethod
-    def backward(ctx: Any, gradient_BLV: Tensor) -> tuple[Tensor, None]:
-        """Hands the gradient to the soft rows."""
-        return gradient_BLV, None
+TINY = torch.finfo(
+    torch.float32
+).tiny  # keeps logarithms finite where a uniform is 0, or rounds to 1
 
 
 def temperature(schedule: str, *, start: float, end: float, fraction: float) -> float:

@@ -118,15 +118,6 @@ def by_chance(
     return choose
 
 
-def by_gumbel(gumbel_BLV: Tensor) -> Choose:
-    """Draws from softmax(logits) as the largest of logits + Gumbel noise."""
-
-    def choose(generator: Generator, h_BH: Tensor, position: int) -> Tensor:
-        return (generator.logits(h_BH) + gumbel_BLV[:, position]).argmax(1)
-
-    return choose
-
-
 def draw(
     last_layer: Callable[[Tensor], Tensor],
     h_BH: Tensor,

@@ -5,67 +5,94 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from multigan.data.vocabulary import EOS, PAD
-from multigan.plugins.text.relaxation import SCHEDULES, gumbel_noise, relaxed_rows, temperature
+from multigan.data.vocabulary import PAD
+from multigan.plugins.text.relaxation import (
+    SCHEDULES,
+    SoftWords,
+    noisy_logits,
+    soft_rows,
+    temperature,
+)
 
 
-def test_rows_are_exactly_one_hot():
+def gumbel(*shape):
+    return -torch.log(-torch.log(torch.rand(*shape).double())).float()
+
+
+@pytest.mark.parametrize("everywhere", [True, False])
+def test_products_are_exactly_those_of_one_hot_rows(everywhere):
     torch.manual_seed(0)
-    logits, gumbel = 30 * torch.randn(3, 4, 7), gumbel_noise(torch.rand(3, 4, 7))
-    tokens = (logits + gumbel).argmax(2)
-    tokens[0, 2:] = PAD
-    rows = relaxed_rows(logits, gumbel, tokens, temperature=0.7)
-    assert ((rows == 0) | (rows == 1)).all()
-    assert (rows.argmax(2) == tokens).all() and (rows.sum(2) == 1).all()
+    tokens = torch.tensor([[4, 1, PAD], [2, 6, 5]])
+    where = None if everywhere else tokens != PAD
+    soft = torch.rand(6 if everywhere else 5, 7, requires_grad=True)
+    weight = torch.randn(7, 3)
+    product = SoftWords(tokens, soft, where) @ weight
+    assert torch.equal(product, weight[tokens])
+    ahead = torch.randn(2, 3, 3)
+    (gradient,) = torch.autograd.grad((product * ahead).sum(), soft)
+    expected = (ahead.flatten(0, 1) if everywhere else ahead[where]) @ weight.T
+    torch.testing.assert_close(gradient, expected)
 
 
 def test_gradient_is_that_of_the_soft_rows():
     torch.manual_seed(0)
-    logits = torch.randn(2, 3, 5, requires_grad=True)
-    gumbel, weights = gumbel_noise(torch.rand(2, 3, 5)), torch.randn(2, 3, 5)
-    tokens = (logits + gumbel).argmax(2)
-    rows = relaxed_rows(logits, gumbel, tokens, temperature=0.5)
-    (hard,) = torch.autograd.grad((rows * weights).sum(), logits)
-    soft = ((logits + gumbel) / 0.5).softmax(2)
-    (expected,) = torch.autograd.grad((soft * weights).sum(), logits)
-    torch.testing.assert_close(hard, expected)
-    assert hard.abs().max() > 0
+    logits = torch.randn(6, 5, requires_grad=True)
+    noise, weights = gumbel(6, 5), torch.randn(6, 5)
+    noisy = (logits + noise).detach()
+    found = torch.autograd.grad((soft_rows(logits, noisy, temperature=0.5) * weights).sum(), logits)
+    soft = ((logits + noise) / 0.5).softmax(1)
+    expected = torch.autograd.grad((soft * weights).sum(), logits)
+    torch.testing.assert_close(found, expected)
 
 
-def test_blocked_tokens_give_finite_gradients():
-    logits = torch.tensor([[[float("-inf"), 1.0, EOS]]], requires_grad=True)
-    gumbel = gumbel_noise(torch.tensor([[[0.0, 0.5, 0.999]]]))
-    rows = relaxed_rows(logits, gumbel, (logits + gumbel).argmax(2), temperature=0.1)
-    (gradient,) = torch.autograd.grad((rows * torch.randn(3)).sum(), logits)
-    assert gradient.isfinite().all() and gradient[0, 0, 0] == 0
-
-
-def test_gumbel_noise_is_finite_and_has_the_right_moments():
-    ends = gumbel_noise(torch.tensor([0.0, 1.0 - 2**-24, 1.0]))
-    assert ends.isfinite().all() and (ends.diff() > 0).all()
+def test_noise_after_the_word_is_distributed_as_noise_before_it():
+    """Draw the noise first, or the word first and then its noise: the same joint distribution."""
     torch.manual_seed(0)
-    noise = gumbel_noise(torch.rand(200_000))
-    assert noise.mean() == pytest.approx(0.5772, abs=0.01)
-    assert noise.var() == pytest.approx(torch.pi**2 / 6, rel=0.02)
+    count, logits = 100_000, torch.tensor([0.0, 1.5, -1.0])
+    before = logits + gumbel(count, 3)
+    words = logits.softmax(0).multinomial(count, replacement=True)
+    after = noisy_logits(logits.expand(count, 3), words, torch.rand(count, 3))
+    assert torch.equal(after.argmax(1), words)
+    marks = torch.linspace(0.02, 0.98, 25)
+    for word in range(3):
+        first, second = before[before.argmax(1) == word], after[words == word]
+        assert abs(len(first) - len(second)) < 5 * len(first) ** 0.5
+        for column in range(3):
+            expected = first[:, column].quantile(marks)
+            found = (second[:, column, None] < expected).float().mean(0)
+            torch.testing.assert_close(found, marks, atol=6 * len(first) ** -0.5, rtol=0)
+    # Two words of one draw depend on each other as they should.
+    correlations = [torch.corrcoef(each.T)[0, 1].item() for each in (before, after)]
+    assert correlations[1] == pytest.approx(correlations[0], abs=0.01)
+
+
+def test_extreme_uniforms_and_blocked_words_stay_finite():
+    logits = torch.tensor([[float("-inf"), 1.0, -200.0, 0.0]]).expand(3, 4).clone().requires_grad_()
+    uniforms = torch.tensor([[0.0] * 4, [1.0] * 4, [0.0, 1.0, 0.0, 0.5]])
+    words = torch.tensor([1, 3, 1])
+    noisy = noisy_logits(logits, words, uniforms)
+    assert (noisy[:, 0] == float("-inf")).all() and not noisy.isnan().any()
+    assert torch.equal(noisy.argmax(1), words)
+    rows = soft_rows(logits, noisy, temperature=0.1)
+    (gradient,) = torch.autograd.grad((rows * torch.randn(4)).sum(), logits)
+    assert gradient.isfinite().all() and (gradient[:, 0] == 0).all() and rows.isfinite().all()
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 @pytest.mark.parametrize("last", [1e-3, 1e3])
 def test_half_precision_stays_finite_at_extreme_temperatures(dtype, last):
     torch.manual_seed(0)
-    features, weight = 40 * torch.randn(4, 6, 8), torch.randn(9, 8, requires_grad=True)
+    features, weight = 40 * torch.randn(24, 8), torch.randn(9, 8, requires_grad=True)
     bias = torch.zeros(9).index_fill(0, torch.tensor([PAD]), float("-inf"))
-    uniforms = torch.rand(4, 6, 9).to(dtype)
-    uniforms[0], uniforms[1] = 0.0, 1.0  # what rounding to half precision can make of a uniform
-    gumbel = gumbel_noise(uniforms)
     with torch.autocast("cpu", dtype=dtype):
         logits = F.linear(features, weight, bias)
         assert logits.dtype is dtype
-        rows = relaxed_rows(logits, gumbel, (logits + gumbel).argmax(2), temperature=last)
-        verdicts = rows @ torch.randn(9, 3)
+        words = logits.argmax(1)
+        noisy = noisy_logits(logits, words, torch.rand(24, 9).to(dtype))
+        soft = soft_rows(logits, noisy, temperature=last)
+        verdicts = SoftWords(words[None], soft) @ torch.randn(9, 3)
     verdicts.float().square().sum().backward()
-    assert rows.isfinite().all() and (rows.sum(2) == 1).all()
-    assert weight.grad.isfinite().all()
+    assert soft.isfinite().all() and weight.grad.isfinite().all()
     # A quotient in half precision would not have fitted.
     assert (logits / 1e-3).isinf()[..., 1:].any() == (dtype is torch.float16)
 

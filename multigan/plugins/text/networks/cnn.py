@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from multigan.data.vocabulary import EOS, PAD
 from multigan.nn.network import Network
+from multigan.plugins.text.relaxation import Rows
 
 WIDTHS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 15, 20)
 FILTERS = (100, 200, 200, 200, 200, 100, 100, 100, 100, 100, 160, 160)
@@ -61,7 +62,10 @@ class CNNDiscriminator(Network):
         self.label = nn.Embedding(labels, features) if labels else None
 
     def forward(
-        self, tokens_BL: Tensor, rows_BLV: Tensor | None = None, labels_B: Tensor | None = None
+        self,
+        tokens_BL: Tensor,
+        rows_BLV: Rows | None = None,
+        labels_B: Tensor | None = None,
     ) -> Tensor:
         """Verdicts (B, 1), larger for more real.
 
@@ -72,7 +76,7 @@ class CNNDiscriminator(Network):
         """
         return self.judge(self.embed(tokens_BL, rows_BLV), tokens_BL, labels_B)
 
-    def embed(self, tokens_BL: Tensor, rows_BLV: Tensor | None = None) -> Tensor:
+    def embed(self, tokens_BL: Tensor, rows_BLV: Rows | None = None) -> Tensor:
         """Words as vectors (B, L, E); pads are zero."""
         if rows_BLV is None:
             return self.embedding(tokens_BL)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from multigan.data.vocabulary import BOS, EOS, PAD, UNK
 from multigan.nn.network import Network
 from multigan.plugins.text.networks.themes import with_theme
+from multigan.plugins.text.relaxation import Rows
 from multigan.plugins.text.writing import State
 
 
@@ -161,7 +162,10 @@ class LSTMDiscriminator(Network):
         )
 
     def forward(
-        self, tokens_BL: Tensor, rows_BLV: Tensor | None = None, labels_B: Tensor | None = None
+        self,
+        tokens_BL: Tensor,
+        rows_BLV: Rows | None = None,
+        labels_B: Tensor | None = None,
     ) -> Tensor:
         """Verdicts (B, L), larger for more real; 0 at pads.
 
@@ -172,7 +176,7 @@ class LSTMDiscriminator(Network):
         """
         return self.judge(self.embed(tokens_BL, rows_BLV), tokens_BL, labels_B)
 
-    def embed(self, tokens_BL: Tensor, rows_BLV: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def embed(self, tokens_BL: Tensor, rows_BLV: Rows | None = None) -> tuple[Tensor, Tensor]:
         """Words before each position, as read, and words at it, as judged: twice (B, L, E)."""
         read_BLE = self.read(F.pad(tokens_BL[:, :-1], (1, 0), value=BOS))
         if rows_BLV is None:

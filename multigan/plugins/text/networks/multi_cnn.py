@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from multigan.data.vocabulary import PAD
 from multigan.nn.network import Network
+from multigan.plugins.text.relaxation import Rows
 
 
 class MultiRepresentationDiscriminator(Network):
@@ -75,7 +76,10 @@ class MultiRepresentationDiscriminator(Network):
             nn.init.normal_(self.label.weight, std=(3 * features) ** -0.5)
 
     def forward(
-        self, tokens_BL: Tensor, rows_BLV: Tensor | None = None, labels_B: Tensor | None = None
+        self,
+        tokens_BL: Tensor,
+        rows_BLV: Rows | None = None,
+        labels_B: Tensor | None = None,
     ) -> Tensor:
         """Verdicts (B, R), larger for more real.
 
@@ -86,7 +90,7 @@ class MultiRepresentationDiscriminator(Network):
         """
         return self.judge(self.embed(tokens_BL, rows_BLV), tokens_BL, labels_B)
 
-    def embed(self, tokens_BL: Tensor, rows_BLV: Tensor | None = None) -> Tensor:
+    def embed(self, tokens_BL: Tensor, rows_BLV: Rows | None = None) -> Tensor:
         """Words as vectors (B, L, E), pads too."""
         if rows_BLV is None:
             return self.embedding(tokens_BL)
