@@ -48,7 +48,8 @@ class GumbelGAN:
         self.optimizers, self.averaged = task.optimizers, task.averaged
         self.memory = nn.ModuleDict({"path_length": _Mean()} if self.loss.path_length else {})
         self.dataset, self.preview, self.evaluate = task.dataset, task.preview, task.evaluate
-        self.model, self.exhibit = task.model, task.exhibit
+        self.model = task.model
+        self.exhibit = task.exhibit if recipe.evaluate.sweep else None
 
     def stages(self) -> tuple[Stage, ...]:
         """Likelihood, a head start for the discriminator, the game."""

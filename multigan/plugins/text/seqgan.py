@@ -49,7 +49,8 @@ class SeqGAN:
         if self.loss.baseline == "average":
             self.memory["baseline"] = _RunningMean()
         self.dataset, self.preview, self.evaluate = task.dataset, task.preview, task.evaluate
-        self.model, self.exhibit = task.model, task.exhibit
+        self.model = task.model
+        self.exhibit = task.exhibit if recipe.evaluate.sweep else None
 
     def stages(self) -> tuple[Stage, ...]:
         """Likelihood, a head start for the discriminator, the game."""

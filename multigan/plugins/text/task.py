@@ -171,8 +171,7 @@ class TextTask:
         """The temperature sweep of a complete run, beside that of its pretraining."""
         from multigan.plugins.text.evaluation.compare import compare_runs, settings_of
 
-        if self.recipe.evaluate.sweep:
-            compare_runs([run], run / "exhibits", settings=settings_of(run))
+        compare_runs([run], run / "exhibits", settings=settings_of(run))
 
     # -- parts ----------------------------------------------------------------------------------
 
