@@ -17,8 +17,8 @@ from torch import Tensor
 
 from multigan.config.recipe import load_recipe
 from multigan.data.vocabulary import BOS
+from multigan.plugins.text.likelihood import nll
 from multigan.plugins.text.seqgan import SeqGAN
-from multigan.plugins.text.task import nll
 from multigan.training.phases import Noise, Step
 
 pytestmark = pytest.mark.benchmark

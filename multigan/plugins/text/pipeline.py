@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from multigan.data.vocabulary import Vocabulary
 from multigan.errors import CheckpointError, DataError, PluginError, suggestion
 from multigan.inference.pipeline import Pipeline
+from multigan.plugins.text.likelihood import nll as nats
+from multigan.plugins.text.likelihood import predicted
 from multigan.plugins.text.networks import GENERATORS
 from multigan.plugins.text.networks.themes import make_theme
-from multigan.plugins.text.task import nll as nats
-from multigan.plugins.text.task import predicted
 from multigan.plugins.text.writing import by_chance, write
 
 CHUNK = 1024  # sentences at a time, which bounds the memory

@@ -18,9 +18,10 @@ from torch import Tensor, nn
 from multigan.data.vocabulary import PAD
 from multigan.losses.adversarial import discriminator_loss
 from multigan.losses.policy import discounted_returns, leave_one_out, policy_loss
+from multigan.plugins.text.likelihood import nll
 from multigan.plugins.text.recipe import SeqGANRecipe
 from multigan.plugins.text.rollouts import judge_all, rollout_rewards, uniforms_needed
-from multigan.plugins.text.task import TextTask, nll
+from multigan.plugins.text.task import TextTask
 from multigan.training.phases import Batch, Losses, Phase, Stage, Step
 
 BASELINE_RATE = 0.08  # of the running mean of rewards, as in ScratchGAN
