@@ -123,9 +123,9 @@ class Preview:
 class GAN(Protocol):
     """What a method gives the trainer. It is built from its recipe: ``SomeGAN(recipe)``.
 
-    It may also offer ``exhibit(run: Path) -> None`` (or None), called when a run is complete: it measures the
+    It may also offer ``exhibit(run: Path) -> None``, called when a run is complete: it measures the
     models under ``model/`` and ``stages/NAME/`` and writes into ``exhibits/`` what the report is to
-    show, see `multigan.training.report`.
+    show, see `multigan.training.report`. An ``exhibit`` of None has nothing to show.
 
     Attributes:
         networks: Everything that is trained, by name.
