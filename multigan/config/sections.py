@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 NonNegative = Annotated[float, Field(ge=0.0)]
@@ -73,7 +73,24 @@ class TrainConfig(Section):
     evaluate_every: Count = Field(0, description="steps; 0 evaluates only at the ends of stages")
     checkpoint_every: Count = Field(500, description="steps; 0 saves only at the ends of stages")
     keep_checkpoints: PositiveInt = 2
+    best: str | None = Field(
+        None, description="score by which the model is kept at its best in the last stage"
+    )
+    best_is: Literal["low", "high"] = "low"
+    minutes: NonNegative = Field(0.0, description="stop after so many minutes; 0 never")
+    evaluations_without_best: Count = Field(
+        0, description="stop when `best` has not improved for so many evaluations; 0 never"
+    )
+    stop_at_collapse: bool = Field(
+        True, description="stop when the samples of three previews in a row are all alike"
+    )
     patience: PositiveInt = Field(
         10, description="steps in a row with a non-finite loss or gradient"
     )
     trackers: tuple[Literal["tensorboard", "wandb"], ...] = ("tensorboard",)
+
+    @model_validator(mode="after")
+    def _best_of_what(self) -> TrainConfig:
+        if self.evaluations_without_best and self.best is None:
+            raise ValueError("evaluations_without_best counts from the best: name a score in best")
+        return self

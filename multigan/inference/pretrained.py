@@ -87,6 +87,17 @@ def save_model(
     os.replace(partial, folder)
 
 
+def replace_folder(source: Path, folder: Path) -> None:
+    """Copies a model folder in the place of another, which is there until the copy is whole."""
+    partial = folder.with_name(f".{folder.name}.partial")
+    if partial.exists():
+        shutil.rmtree(partial)
+    shutil.copytree(source, partial)
+    if folder.exists():
+        shutil.rmtree(folder)
+    os.replace(partial, folder)
+
+
 def load_model(folder: Path) -> tuple[str, dict[str, nn.Module], dict[str, Any]]:
     """Reads a model folder.
 

@@ -7,6 +7,7 @@ runs/NAME/
   samples/           previews                          checkpoints/   to resume from
   model/             what multigan.pipeline() loads    report.html    all of it on one page
   stages/NAME/       the same at the end of a stage    exhibits/      what a method adds to the page
+  best/              the model at its best score, if the recipe names one; model/ is then a copy
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ class Run:
         self.samples = folder / "samples"
         self.model = folder / "model"
         self.stages = folder / "stages"
+        self.best = folder / "best"
         self.report = folder / "report.html"
         self.checkpoints = Checkpoints(folder / "checkpoints", keep=keep_checkpoints)
         self._lock: Any = None

@@ -11,7 +11,7 @@ import torch
 from multigan.config.recipe import Recipe, load_recipe, method_of
 from multigan.data.sampler import fingerprint
 from multigan.errors import CheckpointError
-from multigan.inference.pretrained import save_model
+from multigan.inference.pretrained import replace_folder, save_model
 from multigan.plugin import load
 from multigan.training.console import ConsoleWatcher
 from multigan.training.engine import Engine
@@ -108,6 +108,7 @@ def _play(gan: GAN, recipe: Recipe, *, engine: Engine, run: Run, resume: bool, q
         card = _card(recipe, run, trainer.step)
         save_model(folder, gan.model(), networks, plugin=plugin, method=method, card=card)
 
+    trainer.keep_best = lambda: keep(run.best)
     if len(trainer.stages) > 1:
         trainer.keep_stage = lambda stage: keep(run.stages / stage)
     with ConsoleWatcher(run, tracker, quiet=quiet) as watcher:
@@ -116,13 +117,18 @@ def _play(gan: GAN, recipe: Recipe, *, engine: Engine, run: Run, resume: bool, q
             start = f"step {trainer.step}" if resumed else "the beginning: no checkpoint there yet"
             watcher.console.print(f"resuming {run.folder} from {start}", markup=False)
         complete = trainer.fit()
-        keep(run.model)
+        if recipe.train.best is not None and run.best.is_dir():
+            replace_folder(run.best, run.model)  # the last one is in the checkpoint
+        else:
+            keep(run.model)
         exhibit = getattr(gan, "exhibit", None)
         if complete and exhibit is not None:
             watcher.console.print("measuring for the report", markup=False)
             exhibit(run.folder)
         write_report(run.folder)
         state = "done" if complete else "stopped; add --resume to go on"
+        if trainer.stop_reason is not None:
+            state = f"stopped early: {trainer.stop_reason}"
         watcher.console.print(f"{state}: {run.folder} (model/, report.html)", markup=False)
 
 

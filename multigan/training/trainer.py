@@ -26,6 +26,7 @@ from multigan.training.guard import Guard
 from multigan.training.optim import Group
 from multigan.training.phases import GAN, Batch, Noise, Phase, Preview, Step
 from multigan.training.run import Run
+from multigan.training.stopping import Stopping
 
 AGREE_EVERY = 8  # steps between asking all processes whether one was told to stop
 
@@ -48,6 +49,9 @@ class Trainer:
         self.config = recipe.train
         self.watcher = watcher or Watcher()
         self.keep_stage: Callable[[str], None] = lambda stage: None  # called at the end of each
+        self.keep_best: Callable[[], None] = lambda: None  # called when a score is the best so far
+        self.stopping = Stopping(recipe.train)
+        self.stop_reason: str | None = None
         self.stages = gan.stages()
         for module in (*gan.networks.values(), *gan.memory.values()):
             engine.place(module)
@@ -78,10 +82,10 @@ class Trainer:
         return sum(stage.steps for stage in self.stages)
 
     def fit(self) -> bool:
-        """Trains to the end, or until a signal asks to stop.
+        """Trains to the end, until the recipe says that it is enough, or a signal asks to stop.
 
         Returns:
-            Whether the training is complete.
+            Whether the training is complete; ``stop_reason`` says why it ended before its steps.
         """
         with self._signals(), self._make_batches() as self._batches:
             if self.step == 0:
@@ -93,7 +97,7 @@ class Trainer:
                     if self._told_to_stop():
                         self._save()
                         self._average_statistics()
-                        return False
+                        return self.stop_reason is not None
                     self._step()
                     self._intervals(stage.steps)
                 self.stage, self.stage_step = self.stage + 1, 0
@@ -109,6 +113,7 @@ class Trainer:
             raise CheckpointError(f"{latest} belongs to a recipe with more stages")
         self.step, self.stage = state["step"], state["stage"]
         self.stage_step, self.position = state["stage_step"], state["position"]
+        self.stopping.load(state.get("stopping", {}))
         return True
 
     def averaged(self) -> dict[str, nn.Module]:
@@ -204,8 +209,12 @@ class Trainer:
                 if preview:
                     shown = self.gan.preview(networks, noise)
                     self.watcher.preview(self.step, self._stage_name(), shown)
+                    self.stopping.look(shown)
                 if evaluate and (scores := self.gan.evaluate(networks, noise)):
                     self.watcher.numbers("evaluate", self.step, self._stage_name(), scores)
+                    last = self.step > 0 and self.stage >= len(self.stages) - 1
+                    if last and self.stopping.improved(scores):
+                        self.keep_best()
                 for name, module in networks.items():
                     module.train(modes[name])
         self.engine.barrier()
@@ -220,6 +229,7 @@ class Trainer:
             "stage": self.stage,
             "stage_step": self.stage_step,  # all of the stage's at its end: it may be made longer
             "position": self.position,
+            "stopping": self.stopping.state(),
         }
         self.run.checkpoints.save(state, **self._parts())
 
@@ -273,6 +283,10 @@ class Trainer:
         )
 
     def _told_to_stop(self) -> bool:
+        if self.engine.is_main and self.stop_reason is None:
+            self.stop_reason = self.stopping.reason()
+            if self.stop_reason is not None:
+                self._stop.set()
         if self.engine.world_size == 1:
             return self._stop.is_set()
         return self.step % AGREE_EVERY == 0 and self.engine.agree(self._stop.is_set())
