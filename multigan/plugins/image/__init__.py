@@ -1,0 +1,54 @@
+"""Pictures from noise, with or without labels."""
+
+from multigan.plugin import Method, Plugin
+
+_GAN = "multigan.plugins.image.adversarial.gan:ImageGAN"
+_RECIPES = "multigan.plugins.image.adversarial.recipe"
+
+PLUGIN = Plugin(
+    name="image",
+    summary="Makes pictures like those of a folder, of a class if they have labels.",
+    methods={
+        "dcgan": Method(
+            summary="Strided convolutions and batch normalisation (Radford et al. 2016).",
+            recipe=f"{_RECIPES}:DCGANRecipe",
+            gan=_GAN,
+        ),
+        "sngan": Method(
+            summary="Residual networks under spectral normalisation (Miyato et al. 2018).",
+            recipe=f"{_RECIPES}:SNGANRecipe",
+            gan=_GAN,
+        ),
+        "r3gan": Method(
+            summary="Modern residual networks, relativistic, with R1 and R2 (Huang et al. 2024).",
+            recipe=f"{_RECIPES}:R3GANRecipe",
+            gan=_GAN,
+        ),
+        "mlp": Method(
+            summary="Fully connected networks, as in the first GAN (Goodfellow et al. 2014).",
+            recipe=f"{_RECIPES}:MLPRecipe",
+            gan=_GAN,
+        ),
+        "classifier": Method(
+            summary="A small classifier, to score generated pictures with.",
+            recipe="multigan.plugins.image.classifier.recipe:ClassifierRecipe",
+            gan="multigan.plugins.image.classifier.training:ClassifierTraining",
+        ),
+    },
+    networks="multigan.plugins.image.networks",
+    pipeline="multigan.plugins.image.pipeline:ImagePipeline",
+    scores="multigan.plugins.image.score:app",
+    metrics={
+        "frechet-FEATURES": "Frechet distance of features, e.g. frechet-digits; lower is better",
+        "label-agreement": "share of pictures that a classifier takes for what they were asked for",
+        "classes": "classes that a classifier finds among the pictures",
+        "modes": "of 25 Gaussians, or of 1000 stacks of digits: those that were generated",
+        "good-points": "share of points within three deviations of a Gaussian",
+        "accuracy": "share of held-out pictures that a classifier names right",
+        "augmentation": "probability that the adaptive augmentation has come to",
+    },
+    data={
+        "builtin:gaussians": "25 Gaussians on a grid: points, to count the modes of a GAN (mlp)",
+        "FOLDER of idx files": "MNIST-style pictures with labels; the last sixth is held out",
+    },
+)

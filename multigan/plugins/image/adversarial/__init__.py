@@ -1,0 +1,1 @@
+"""The game of a generator and a discriminator of pictures."""

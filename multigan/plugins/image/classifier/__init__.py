@@ -1,0 +1,1 @@
+"""A small classifier: what generated pictures are scored with where nothing larger fits."""

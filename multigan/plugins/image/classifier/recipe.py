@@ -1,0 +1,60 @@
+"""What a classifier's recipe can say."""
+
+from __future__ import annotations
+
+from pydantic import Field, PositiveInt
+
+from multigan.config.recipe import Recipe
+from multigan.config.sections import EMAConfig, NonNegative, OptimizerConfig, Section
+
+
+class ClassifierData(Section):
+    """Labelled pictures."""
+
+    source: str = Field("mnist/", description="folder with MNIST-style idx files")
+
+
+class ClassifierModel(Section):
+    """The network."""
+
+    width: PositiveInt = Field(24, description="channels after the first convolution")
+    features: PositiveInt = Field(128, description="numbers that the classes are read from")
+
+
+class ClassifierAugment(Section):
+    """How far a random affine map may move a picture, in either direction."""
+
+    rotation: NonNegative = Field(10.0, description="degrees")
+    scale: NonNegative = Field(0.1, description="as a share of the size")
+    shear: NonNegative = Field(0.15, description="sideways, as a share of the height")
+    shift: NonNegative = Field(0.1, description="as a share of the side")
+
+
+class ClassifierSteps(Section):
+    """Length of the stage."""
+
+    training: PositiveInt = 3000
+
+
+class ClassifierOptimizers(Section):
+    """One network, one optimiser."""
+
+    classifier: OptimizerConfig = OptimizerConfig(
+        name="adamw",
+        lr=3e-3,
+        betas=(0.9, 0.99),
+        weight_decay=0.01,
+        schedule="cosine",
+        warmup=200,
+    )
+
+
+class ClassifierRecipe(Recipe):
+    """A classifier."""
+
+    ema: EMAConfig = EMAConfig(decay=0.99)
+    data: ClassifierData = ClassifierData()
+    model: ClassifierModel = ClassifierModel()
+    augment: ClassifierAugment = ClassifierAugment()
+    steps: ClassifierSteps = ClassifierSteps()
+    optimizers: ClassifierOptimizers = ClassifierOptimizers()

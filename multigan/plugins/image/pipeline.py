@@ -1,0 +1,296 @@
+"""Pictures from a trained generator: by number, by class, and on the way from one to the next."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from multigan.data.media import SUFFIXES, write_image
+from multigan.data.transforms import to_uint8
+from multigan.errors import CheckpointError, DataError, PluginError, suggestion
+from multigan.inference.pipeline import Pipeline
+
+CHUNK = 64  # pictures generated at once
+PALETTES = {"grey": 1, "rgb": 3, "rgba": 4, "points": 2}
+FILMS = {".gif": "GIF", ".webp": "WEBP", ".png": "PNG"}
+
+Label = str | int
+
+
+@dataclass(frozen=True)
+class ImageOutput:
+    """Generated pictures.
+
+    Attributes:
+        images: PIL, mode L, RGB or RGBA; empty for points.
+        tensor: float (N, C, H, W) in [0, 1], on the CPU.
+        labels: the class of each one; empty for a model without classes.
+        columns: in a row when they are shown together; 0 makes a square.
+    """
+
+    images: list[Image.Image]
+    tensor: Tensor
+    labels: tuple[str, ...] = ()
+    columns: int = 0
+
+
+class ImagePipeline(Pipeline):
+    """Pictures from noise.
+
+        pipe = multigan.pipeline("runs/dcgan")
+        pipe(16, seed=1).images
+        pipe.interpolate(8, frames=30)            # a film through eight of them
+
+    Args:
+        components: holds the "generator".
+        facts: "classes", names in the order of their numbers, and "colours".
+
+    Raises:
+        CheckpointError: the facts do not fit the generator.
+    """
+
+    def __init__(self, components: dict[str, nn.Module], facts: dict[str, Any]) -> None:
+        super().__init__(components, facts)
+        generator, classes = components.get("generator"), facts.get("classes", [])
+        if generator is None or facts.get("colours") not in PALETTES:
+            raise CheckpointError("the model is damaged: no generator of pictures, or no colours")
+        if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
+            raise CheckpointError("the model is damaged: classes must be a list of names")
+        self.generator = generator.to(memory_format=torch.channels_last)
+        self.classes: tuple[str, ...] = tuple(classes)
+        self.colours: str = facts["colours"]
+        self.latents = int(generator.latents)  # type: ignore[arg-type]
+
+    def __call__(
+        self,
+        count: int = 1,
+        *,
+        seed: int = 0,
+        labels: Label | Sequence[Label] | None = None,
+        truncation: float | None = None,
+    ) -> ImageOutput:
+        """Generates pictures.
+
+        Args:
+            count: how many. The first pictures of more are the same pictures.
+            seed: the same seed gives the same pictures.
+            labels: a class by name or number, or one for each picture; None takes all in turn.
+            truncation: leaves out latents beyond so many deviations (Brock et al. 2019): the
+                smaller, the more typical and alike the pictures; 0.5 to 1 is usual.
+
+        Raises:
+            PluginError: an argument is out of range, or the model has no such class.
+        """
+        if count < 1:
+            raise PluginError(f"count={count}: ask for one picture at least")
+        latents_BZ = truncated(draw_latents(count, self.latents, seed=seed), truncation)
+        return self.decode(latents_BZ, self._numbers(labels, count))
+
+    def grid(self, rows: int = 8, *, seed: int = 0, truncation: float | None = None) -> ImageOutput:
+        """Every class in a column of its own, the same latents along a row.
+
+        Raises:
+            PluginError: the model has no classes.
+        """
+        if not self.classes:
+            raise PluginError("this model has no classes to make a grid of; ask for a number")
+        columns = len(self.classes)
+        latents_BZ = truncated(draw_latents(rows, self.latents, seed=seed), truncation)
+        made = self.decode(
+            latents_BZ.repeat_interleave(columns, dim=0), torch.arange(columns).repeat(rows)
+        )
+        return ImageOutput(made.images, made.tensor, made.labels, columns)
+
+    def interpolate(
+        self,
+        stops: int = 6,
+        *,
+        frames: int = 20,
+        seed: int = 0,
+        label: Label | None = None,
+        truncation: float | None = None,
+    ) -> ImageOutput:
+        """A round trip through the latent space, on arcs, where noise of that length is at home.
+
+        Args:
+            stops: latents that the trip passes; it ends where it began.
+            frames: pictures from one stop to the next.
+            seed: of the stops.
+            label: the class of all pictures; the first one if there are several.
+            truncation: of the stops, as above.
+
+        Returns:
+            stops * frames pictures.
+
+        Raises:
+            PluginError: an argument is out of range, or the model has no such class.
+        """
+        if stops < 2 or frames < 1:
+            raise PluginError(
+                f"stops={stops}, frames={frames}: give two stops and one frame at least"
+            )
+        stops_BZ = truncated(draw_latents(stops, self.latents, seed=seed), truncation)
+        share = torch.arange(frames) / frames
+        way_BZ = torch.cat(
+            [slerp(stops_BZ[i], stops_BZ[(i + 1) % stops], share) for i in range(stops)]
+        )
+        chosen = label if label is not None or not self.classes else 0
+        return self.decode(way_BZ, self._numbers(chosen, len(way_BZ)))
+
+    @torch.inference_mode()
+    def decode(self, latents_BZ: Tensor, labels_B: Tensor | None = None) -> ImageOutput:
+        """Pictures of given latents and class numbers."""
+        parts = []
+        for start in range(0, len(latents_BZ), CHUNK):
+            some = slice(start, start + CHUNK)
+            given_B = None if labels_B is None else labels_B[some].to(self.device)
+            made_BCHW = self.generator(latents_BZ[some].to(self.device), given_B)
+            parts.append(made_BCHW.float().cpu())
+        x_BCHW = torch.cat(parts)
+        names = () if labels_B is None else tuple(self.classes[int(i)] for i in labels_B)
+        if self.colours == "points":
+            return ImageOutput([], x_BCHW)
+        images = [_picture(pixels) for pixels in to_uint8(x_BCHW)]
+        return ImageOutput(images, x_BCHW.add(1).div(2).clamp(0, 1), names)
+
+    def sample(
+        self,
+        count: int,
+        *,
+        seed: int = 0,
+        label: Label | None = None,
+        truncation: float | None = None,
+    ) -> ImageOutput:
+        """What ``multigan sample`` calls; the label "all" makes a row of every class."""
+        if label == "all":
+            return self.grid(count, seed=seed, truncation=truncation)
+        return self(count, seed=seed, labels=label, truncation=truncation)
+
+    def save_samples(self, result: ImageOutput, path: Path) -> list[Path]:
+        """Writes one picture with all samples, or, into a folder, one file for each.
+
+        Raises:
+            PluginError: points, which are no pictures.
+            DataError: a file name that no picture can have.
+        """
+        if not result.images:
+            raise PluginError("points are no pictures; use the tensor that the pipeline returns")
+        if path.suffix and not path.is_dir():
+            if path.suffix.lower() not in SUFFIXES:
+                known = " ".join(SUFFIXES)
+                raise DataError(f"{path}: cannot write {path.suffix} files; use one of {known}")
+            return [write_image(np.array(grid_of(result)), path)]
+        path.mkdir(parents=True, exist_ok=True)
+        digits = len(str(len(result.images) - 1))
+        written = []
+        for number, image in enumerate(result.images):
+            label = f"-{result.labels[number]}" if result.labels else ""
+            name = f"{number:0{digits}}{label}.png".replace("/", "_")
+            written.append(write_image(np.array(image), path / name))
+        return written
+
+    def save_film(self, result: ImageOutput, path: Path, *, rate: int = 20) -> Path:
+        """Writes pictures one after the other as a .gif, .webp or animated .png that repeats.
+
+        Args:
+            result: the pictures.
+            path: of the file.
+            rate: pictures a second.
+
+        Raises:
+            DataError: another kind of file.
+        """
+        if path.suffix.lower() not in FILMS:
+            raise DataError(f"{path}: cannot write this kind of film; use {' '.join(FILMS)}")
+        first, *rest = result.images
+        first.save(
+            path, FILMS[path.suffix.lower()], save_all=True, append_images=rest,
+            duration=round(1000 / rate), loop=0,
+        )  # fmt: skip
+        return path
+
+    def _numbers(self, labels: Label | Sequence[Label] | None, count: int) -> Tensor | None:
+        if not self.classes:
+            if labels is not None:
+                raise PluginError("this model was trained without labels; leave the label out")
+            return None
+        if labels is None:
+            return torch.arange(count) % len(self.classes)
+        given = [labels] * count if isinstance(labels, str | int) else list(labels)
+        if len(given) != count:
+            raise PluginError(f"{len(given)} labels for {count} pictures; give one for each")
+        return torch.tensor([self._number(label) for label in given])
+
+    def _number(self, label: Label) -> int:
+        if isinstance(label, int) and 0 <= label < len(self.classes):
+            return label
+        if str(label) not in self.classes:
+            hint = suggestion(str(label), self.classes)
+            raise PluginError(f"this model has no class '{label}'{hint}")
+        return self.classes.index(str(label))
+
+
+def draw_latents(count: int, size: int, *, seed: int) -> Tensor:
+    """Standard normal latents (count, size): row i depends on the seed and on i only."""
+    # On the CPU and row by row: on every device, and in every number, a seed means the same.
+    generator = torch.Generator().manual_seed(seed)
+    return torch.stack([torch.randn(size, generator=generator) for _ in range(count)])
+
+
+def truncated(latents_BZ: Tensor, limit: float | None) -> Tensor:
+    """Maps normal numbers, in their order, to normal numbers cut off at +-limit.
+
+    Through the distribution functions, so that the same seed gives the same picture, only tamer.
+
+    Raises:
+        PluginError: the limit is not positive.
+    """
+    if limit is None:
+        return latents_BZ
+    if not limit > 0:
+        raise PluginError(f"truncation={limit}: give a number above 0; 0.5 to 1 is usual")
+    inside = math.erf(limit / math.sqrt(2.0))
+    return math.sqrt(2.0) * torch.erfinv(
+        inside * torch.erf(latents_BZ.double() / math.sqrt(2.0))
+    ).to(latents_BZ.dtype)
+
+
+def slerp(start_Z: Tensor, end_Z: Tensor, share_B: Tensor) -> Tensor:
+    """Points (B, Z) on the arc from one vector to another (Shoemake 1985; White 2016)."""
+    cosine = torch.dot(start_Z, end_Z) / (start_Z.norm() * end_Z.norm())
+    angle = cosine.clamp(-1.0, 1.0).acos()
+    if angle < 1e-4:
+        return torch.lerp(start_Z, end_Z, share_B[:, None])
+    before, after = (torch.sin((1 - share_B) * angle), torch.sin(share_B * angle))
+    return (before[:, None] * start_Z + after[:, None] * end_Z) / angle.sin()
+
+
+def grid_of(result: ImageOutput) -> Image.Image:
+    """All pictures on one, without gaps."""
+    columns = result.columns or math.ceil(math.sqrt(len(result.images)))
+    rows = math.ceil(len(result.images) / columns)
+    width, height = result.images[0].size
+    sheet = Image.new(result.images[0].mode, (columns * width, rows * height))
+    for number, image in enumerate(result.images):
+        sheet.paste(image, (number % columns * width, number // columns * height))
+    return sheet
+
+
+def _picture(pixels_CHW: Tensor) -> Image.Image:
+    """uint8 (C, H, W) to PIL; colours were learnt times alpha and are divided by it again."""
+    pixels = pixels_CHW.permute(1, 2, 0).numpy()
+    if pixels.shape[2] == 1:
+        return Image.fromarray(pixels[:, :, 0])
+    if pixels.shape[2] == 4:
+        alpha = pixels[:, :, 3:].astype(np.float32) / 255
+        rgb = np.rint(pixels[:, :, :3] / np.maximum(alpha, 1 / 255)).clip(0, 255).astype(np.uint8)
+        return Image.fromarray(np.concatenate([rgb, pixels[:, :, 3:]], axis=2))
+    return Image.fromarray(pixels)
