@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
@@ -21,6 +21,32 @@ class Section(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keep_siblings(cls, values: Any) -> Any:
+        """A recipe that changes one value of a section leaves the section's other defaults.
+
+        Where a field's default is an instance, pydantic would fill the rest from its class.
+        """
+        if not isinstance(values, dict):
+            return values
+        defaults = {name: field.default for name, field in cls.model_fields.items()}
+        return {
+            name: _over(defaults[name], value) if isinstance(defaults.get(name), Section) else value
+            for name, value in values.items()
+        }
+
+
+def _over(default: Section, value: Any) -> Any:
+    """A section's own values with others laid over them."""
+    if not isinstance(value, dict):
+        return value
+    merged: dict[str, Any] = {name: getattr(default, name) for name in default.model_fields_set}
+    for name, given in value.items():
+        inner = merged.get(name)
+        merged[name] = _over(inner, given) if isinstance(inner, Section) else given
+    return merged
 
 
 class OptimizerConfig(Section):

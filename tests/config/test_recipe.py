@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from multigan import registry
 from multigan.config.recipe import Recipe, load_recipe
+from multigan.config.sections import Section
 from multigan.errors import MultiganError, PluginError, RecipeError
 
 pytestmark = pytest.mark.usefixtures("installed_toy")
@@ -242,3 +244,33 @@ def test_a_recipe_cannot_be_changed(tmp_path: Path) -> None:
 def test_method_without_plugin_errors() -> None:
     with pytest.raises(PluginError):
         registry.plugin("")
+
+
+def test_changing_one_value_of_a_section_keeps_its_other_defaults() -> None:
+    class Inner(Section):
+        a: int = 1
+        b: int = 2
+
+    class Outer(Section):
+        inner: Inner = Inner(a=10, b=20)
+        c: int = 3
+
+    class Whole(Section):
+        outer: Outer = Outer(inner=Inner(a=100), c=300)
+        plain: Inner = Inner()
+
+    whole = Whole.model_validate({"outer": {"inner": {"b": 5}}, "plain": {"a": 7}})
+    assert (whole.outer.inner.a, whole.outer.inner.b, whole.outer.c) == (100, 5, 300)
+    assert (whole.plain.a, whole.plain.b) == (7, 2)
+    assert Outer.model_validate({"inner": {"a": 0}}).inner == Inner(a=0, b=20)
+    # What is written out and read again is the same.
+    assert Whole.model_validate(whole.model_dump()) == whole
+    with pytest.raises(ValueError, match="extra"):
+        Whole.model_validate({"outer": {"inner": {"x": 5}}})
+
+
+def test_one_override_of_an_optimizer_keeps_the_recipe_s_own_defaults() -> None:
+    recipe: Any = load_recipe("textgan", ["optimizers.pretraining.lr=0.125"])
+    untouched: Any = load_recipe("textgan")
+    changed = untouched.optimizers.pretraining.model_copy(update={"lr": 0.125})
+    assert recipe.optimizers.pretraining == changed
