@@ -117,6 +117,9 @@ def sample(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File or folder; text goes to the screen.")
     ] = None,
+    interpolate: Annotated[
+        Path | None, typer.Option(help="Instead: a film (.mp4, .gif) of the way between samples.")
+    ] = None,
 ) -> None:
     """Generate from a trained model; its kind brings options of its own, such as --temperature.
 
@@ -126,6 +129,11 @@ def sample(
     from multigan.inference.pipeline import pipeline
 
     pipe = pipeline(model, device=device)
+    if interpolate is not None:
+        between: Any = pipe.interpolate
+        options = parse_options(between, context.args, taken=("seed",))
+        print(pipe.save_film(between(count, seed=seed, **options), interpolate))
+        return
     generate: Any = pipe.sample
     options = parse_options(generate, context.args, taken=("seed",))
     result = generate(count, seed=seed, **options)
@@ -135,7 +143,7 @@ def sample(
     elif texts := getattr(result, "texts", None):
         print("\n".join(texts))
     else:
-        raise PluginError("these samples are not text; say where to write them with -o")
+        raise PluginError("these samples cannot be printed; say where to write them with -o")
 
 
 @app.command()

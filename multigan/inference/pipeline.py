@@ -66,6 +66,18 @@ class Pipeline:
         """
         raise PluginError(f"{type(self).__name__} cannot write samples")
 
+    def interpolate(self, count: int, *, seed: int = 0) -> Any:
+        """Samples on the way from one to the next of several; ``multigan sample --interpolate``.
+
+        Raises:
+            PluginError: This kind of model knows no way between samples.
+        """
+        raise PluginError(f"{type(self).__name__} has nothing to interpolate")
+
+    def save_film(self, result: Any, path: Path) -> Path:
+        """Writes what `interpolate` returned as a film."""
+        raise PluginError(f"{type(self).__name__} makes no films")
+
     def save(self, folder: str | Path, *, half: bool = False) -> None:
         """Writes the model as a folder that ``multigan.pipeline`` loads.
 

@@ -40,6 +40,13 @@ PLUGIN = Plugin(
     scores="multigan.plugins.image.score:app",
     metrics={
         "frechet-FEATURES": "Frechet distance of features, e.g. frechet-digits; lower is better",
+        "fid": "the same with the original Inception weights, and with no others",
+        "kernel-FEATURES": "KID's squared kernel distance of features (kid with Inception's)",
+        "precision-FEATURES": "share of pictures in the neighbourhood of real ones",
+        "recall-FEATURES": "share of real pictures in the neighbourhood of generated ones",
+        "density-FEATURES": "how many real neighbourhoods a picture is in, on average",
+        "coverage-FEATURES": "share of real pictures that have a generated one as a neighbour",
+        "inception-score-FEATURES": "sureness and variety of a classifier's verdicts",
         "label-agreement": "share of pictures that a classifier takes for what they were asked for",
         "classes": "classes that a classifier finds among the pictures",
         "modes": "of 25 Gaussians, or of 1000 stacks of digits: those that were generated",

@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from multigan.data.film import write_film
 from multigan.data.media import SUFFIXES, write_image
 from multigan.data.transforms import to_uint8
 from multigan.errors import CheckpointError, DataError, PluginError, suggestion
@@ -20,7 +21,6 @@ from multigan.inference.pipeline import Pipeline
 
 CHUNK = 64  # pictures generated at once
 PALETTES = {"grey": 1, "rgb": 3, "rgba": 4, "points": 2}
-FILMS = {".gif": "GIF", ".webp": "WEBP", ".png": "PNG"}
 
 Label = str | int
 
@@ -111,38 +111,38 @@ class ImagePipeline(Pipeline):
 
     def interpolate(
         self,
-        stops: int = 6,
+        count: int = 6,
         *,
         frames: int = 20,
         seed: int = 0,
-        label: Label | None = None,
+        label: str | None = None,
         truncation: float | None = None,
     ) -> ImageOutput:
         """A round trip through the latent space, on arcs, where noise of that length is at home.
 
         Args:
-            stops: latents that the trip passes; it ends where it began.
+            count: latents that the trip passes; it ends where it began.
             frames: pictures from one stop to the next.
-            seed: of the stops.
+            seed: of these latents.
             label: the class of all pictures; the first one if there are several.
-            truncation: of the stops, as above.
+            truncation: as above.
 
         Returns:
-            stops * frames pictures.
+            count * frames pictures.
 
         Raises:
             PluginError: an argument is out of range, or the model has no such class.
         """
-        if stops < 2 or frames < 1:
+        if count < 2 or frames < 1:
             raise PluginError(
-                f"stops={stops}, frames={frames}: give two stops and one frame at least"
+                f"count={count}, frames={frames}: give two stops and one frame at least"
             )
-        stops_BZ = truncated(draw_latents(stops, self.latents, seed=seed), truncation)
+        stops_BZ = truncated(draw_latents(count, self.latents, seed=seed), truncation)
         share = torch.arange(frames) / frames
         way_BZ = torch.cat(
-            [slerp(stops_BZ[i], stops_BZ[(i + 1) % stops], share) for i in range(stops)]
+            [slerp(stops_BZ[i], stops_BZ[(i + 1) % count], share) for i in range(count)]
         )
-        chosen = label if label is not None or not self.classes else 0
+        chosen: Label | None = label if label is not None or not self.classes else 0
         return self.decode(way_BZ, self._numbers(chosen, len(way_BZ)))
 
     @torch.inference_mode()
@@ -166,7 +166,7 @@ class ImagePipeline(Pipeline):
         count: int,
         *,
         seed: int = 0,
-        label: Label | None = None,
+        label: str | None = None,
         truncation: float | None = None,
     ) -> ImageOutput:
         """What ``multigan sample`` calls; the label "all" makes a row of every class."""
@@ -198,24 +198,10 @@ class ImagePipeline(Pipeline):
         return written
 
     def save_film(self, result: ImageOutput, path: Path, *, rate: int = 20) -> Path:
-        """Writes pictures one after the other as a .gif, .webp or animated .png that repeats.
-
-        Args:
-            result: the pictures.
-            path: of the file.
-            rate: pictures a second.
-
-        Raises:
-            DataError: another kind of file.
-        """
-        if path.suffix.lower() not in FILMS:
-            raise DataError(f"{path}: cannot write this kind of film; use {' '.join(FILMS)}")
-        first, *rest = result.images
-        first.save(
-            path, FILMS[path.suffix.lower()], save_all=True, append_images=rest,
-            duration=round(1000 / rate), loop=0,
-        )  # fmt: skip
-        return path
+        """Writes pictures one after the other, see `multigan.data.film.write_film`."""
+        if not result.images:
+            raise PluginError("points are no pictures; use the tensor that the pipeline returns")
+        return write_film(result.images, path, rate=rate)
 
     def _numbers(self, labels: Label | Sequence[Label] | None, count: int) -> Tensor | None:
         if not self.classes:
