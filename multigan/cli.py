@@ -158,11 +158,12 @@ def report(run: Annotated[Path, typer.Argument(help="A run folder.")]) -> None:
 def list_(
     what: Annotated[str, typer.Argument(metavar="[WHAT]", help="Leave out to see all.")] = "",
 ) -> None:
-    """List recipes, plugins, styles, data, metrics or objectives."""
+    """List recipes, plugins, models, styles, data, metrics or objectives."""
     tables = {
         "recipes": _recipes,
         "plugins": _plugins,
-        "styles": _styles,
+        "models": lambda: _shipped("models"),
+        "styles": lambda: _shipped("styles"),
         "data": _data,
         "metrics": _metrics,
         "objectives": _objectives,
@@ -245,11 +246,12 @@ def _plugins() -> list[tuple[str, str]]:
     return rows + [(origin, f"BROKEN: {why}") for origin, why in _broken()]
 
 
-def _styles() -> list[tuple[str, str]]:
+def _shipped(kind: str) -> list[tuple[str, str]]:
     return [
         (name, _first_sentence(folder / "README.md"))
-        for plugin in registry.plugins()
-        for name, folder in registry.shipped_models(plugin).items()
+        for plugin in registry.plugins().values()
+        if plugin.shipped == kind
+        for name, folder in registry.shipped_models(plugin.name).items()
     ]
 
 

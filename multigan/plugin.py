@@ -43,6 +43,7 @@ class Plugin:
         verbs: ``"module:app"`` of a Typer app with command-line verbs, importable without torch.
         scores: The same for what ``multigan score`` can score: one command for each kind of sample.
         metrics: Names of what ``evaluate`` reports, each with a sentence.
+        shipped: What its models under assets/ are called in ``multigan list``: models, or styles.
         data: Built-in data beside what every plugin can use, each with a sentence.
     """
 
@@ -54,6 +55,7 @@ class Plugin:
     verbs: str | None = None
     scores: str | None = None
     metrics: Mapping[str, str] = field(default_factory=dict)
+    shipped: str = "models"
     data: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -19,6 +19,7 @@ PLUGIN = Plugin(
     },
     networks="multigan.plugins.translation.networks",
     pipeline="multigan.plugins.translation.pipeline:TranslationPipeline",
+    shipped="styles",
     verbs="multigan.plugins.translation.verbs:app",
     metrics={
         "cycle-l1-a": "mean absolute error of A -> B -> A, in [0, 1] units",
