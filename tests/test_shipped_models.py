@@ -1,0 +1,64 @@
+"""The models in the repository: they load, say what their cards say, and are as small."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import multigan
+from multigan import registry
+
+ROOT = Path(__file__).parent.parent
+LIMITS = {"translation": 8, "text": 8, "image": 4}  # MB
+
+MODELS = [
+    (plugin, name, folder)
+    for plugin in registry.plugins()
+    for name, folder in registry.shipped_models(plugin).items()
+]
+
+
+@pytest.mark.parametrize(("plugin", "name", "folder"), MODELS, ids=[m[1] for m in MODELS])
+def test_is_small_and_has_a_card(plugin: str, name: str, folder: Path) -> None:
+    size = sum(path.stat().st_size for path in folder.rglob("*.safetensors"))
+    assert size <= LIMITS[plugin] * 1e6
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert f"# {name}" in card and "licence" in card and "## How it was trained" in card
+    assert card.startswith("---\nlicense:")
+
+
+def test_every_kind_of_model_is_listed(cli: Any) -> None:
+    listed = cli("list", "models").out + cli("list", "styles").out
+    assert {line.split()[0] for line in listed.splitlines()} == {name for _, name, _ in MODELS}
+
+
+def test_text_en_writes_words(cli: Any) -> None:
+    shown = cli("sample", "text-en", "-n", 6, "--temperature", 0.7, "--seed", 2)
+    lines = shown.out.splitlines()
+    assert len(set(lines)) == 6
+    assert all(re.fullmatch(r"[a-z0-9' ,.\-&!?:;\"()/$%#]+", line) for line in lines)
+    assert cli("sample", "text-en", "-n", 6, "--temperature", 0.7, "--seed", 2).out == shown.out
+    prompted = cli("sample", "text-en", "-n", 3, "--prompt", "two dogs").out.splitlines()
+    assert all(line.startswith("two dogs") for line in prompted)
+    assert "has no --truncation" in cli("sample", "text-en", "--truncation", 1).err
+
+
+def test_text_zh_writes_quatrains() -> None:
+    poems = multigan.pipeline("text-zh")(40, temperature=0.6).texts  # type: ignore[operator]
+    form = r"(?:[^，。]{5}，[^，。]{5}。){2}|(?:[^，。]{7}，[^，。]{7}。){2}"
+    assert sum(re.fullmatch(form, poem) is not None for poem in poems) > 30
+
+
+def test_digits_are_what_was_asked_for(cli: Any, tmp_path: Path) -> None:
+    from multigan.plugins.image.features import extractor
+
+    digits: Any = multigan.pipeline("digits")
+    made = digits(50)
+    judge: Any = extractor("digits")
+    judged = judge.logits(judge(made.tensor)).argmax(1).tolist()
+    assert sum(str(j) == label for j, label in zip(judged, made.labels, strict=True)) > 44
+    assert cli("sample", "digits", "--interpolate", tmp_path / "x.mp4", "-n", 2).code == 0
+    assert (tmp_path / "x.mp4").stat().st_size > 1000
