@@ -76,7 +76,7 @@ class TextPipeline(Pipeline):
             raise CheckpointError("the model is damaged: labels and generator differ in number")
         self.ends = bool(facts.get("ends", True))
 
-    def __call__(
+    def sample(
         self,
         count: int = 10,
         *,
@@ -88,7 +88,7 @@ class TextPipeline(Pipeline):
         label: str | None = None,
         max_length: int | None = None,
     ) -> TextOutput:
-        """Writes sentences.
+        """Writes sentences; calling the pipeline does the same.
 
         Args:
             count: how many. The first sentences of more are the same sentences.
@@ -138,29 +138,7 @@ class TextPipeline(Pipeline):
         tokens = torch.cat(parts) if parts else torch.empty(0, length, dtype=torch.long)
         return TextOutput(self.vocabulary.decode_batch(tokens), tokens, labels)
 
-    def sample(
-        self,
-        count: int,
-        *,
-        seed: int = 0,
-        temperature: float = 1.0,
-        top_k: int = 0,
-        top_p: float = 1.0,
-        prompt: str = "",
-        label: str | None = None,
-        max_length: int | None = None,
-    ) -> TextOutput:
-        """What ``multigan sample`` calls; see `__call__`."""
-        return self(
-            count,
-            seed=seed,
-            temperature=temperature,
-            top_k=top_k,
-            top_p=top_p,
-            prompt=prompt,
-            label=label,
-            max_length=max_length,
-        )
+    __call__ = sample
 
     def save_samples(self, result: TextOutput, path: Path) -> list[Path]:
         """Writes one sentence a line."""
