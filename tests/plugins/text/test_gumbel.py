@@ -348,3 +348,32 @@ def test_a_stage_of_no_steps_is_left_out():
     assert [stage.name for stage in gan.stages()] == ["discriminator", "adversarial"]
     with pytest.raises(RecipeError, match="nothing"):
         recipe(steps={"mle": 0, "discriminator": 0, "adversarial": 0})
+
+
+@pytest.mark.parametrize("method", ["gumbel", "seqgan"])
+@pytest.mark.parametrize("discriminator", ["lstm", "cnn"])
+def test_sentences_with_labels_are_learnt_and_asked_for(tmp_path, method, discriminator):
+    """Two classes that share no noun: after a short training each is written when asked for."""
+    path = tmp_path / "animals.csv"
+    rows = [f"a {size} cat sits,home\n" for size in ("big", "small")] + [
+        f"a {size} wolf runs,wild\n" for size in ("big", "small")
+    ]
+    path.write_text("text,place\n" + "".join(rows * 30), encoding="utf-8")
+    animals = make_recipe(
+        {
+            **SMALL,
+            "method": method,
+            "data": {"source": str(path), "label": "place", "held_out": 0.01},
+            "model": {**SMALL["model"], "discriminator": discriminator},
+            "steps": {"mle": 80, "discriminator": 3, "adversarial": 3},
+            "optimizers": {"pretraining": {"lr": 2e-2}},
+            "ema": {"decay": 0.5},
+            "evaluate": {"samples": 10, "sweep": False},
+        }
+    )
+    with pytest.warns(UserWarning, match="held out"):
+        pipe = multigan.pipeline(train(animals, output=tmp_path / "run", quiet=True))
+    assert pipe.labels == ["home", "wild"]
+    for label, noun in (("home", "cat"), ("wild", "wolf")):
+        texts = pipe(40, label=label).texts
+        assert sum(noun in text for text in texts) >= 34
