@@ -365,8 +365,11 @@ def test_modes_of_stacked_pictures_are_counted():
     class Brightness(FeatureExtractor):
         name, num_classes = "brightness", 3
 
-        def forward(self, images):
-            level = images.mean((1, 2, 3))
+        def resize(self, x):
+            return x / 255
+
+        def features(self, x):
+            level = x.mean((1, 2, 3))
             return torch.stack([level, level.square()], dim=1)
 
         def logits(self, features):

@@ -5,6 +5,7 @@ Shape suffixes: N pictures, C channels, H and W pixels, D features, K classes.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from multigan.errors import PluginError
 
 
-class FeatureExtractor(nn.Module):
+class FeatureExtractor(nn.Module, ABC):
     """Maps pictures to features. A subclass says how they are resized and what looks at them.
 
     Pictures are uint8, or floats in [0, 1], which are rounded to the same 256 levels: a tensor
@@ -43,13 +44,13 @@ class FeatureExtractor(nn.Module):
         """What `features` takes: after this, pictures of all sizes fit into one batch."""
         return self.resize(rgb(images_NCHW))
 
+    @abstractmethod
     def resize(self, x_N3HW: Tensor) -> Tensor:
         """From RGB in 0 to 255 to the network's own size and range."""
-        raise NotImplementedError
 
+    @abstractmethod
     def features(self, x_NCHW: Tensor) -> Tensor:
         """Features (N, D) of prepared pictures."""
-        raise NotImplementedError
 
     def logits(self, features_ND: Tensor) -> Tensor:
         """Class logits (N, K); only classifiers have them."""
