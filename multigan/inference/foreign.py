@@ -39,7 +39,7 @@ class Imported:
     """What a plugin makes of somebody else's tensors.
 
     Attributes:
-        layout: Which one it was, a key of the plugin's ``layouts``.
+        layout: Which one it was: a key of the plugin's ``layouts``.
         networks: Name -> a `multigan.nn.network.Network` that holds the weights.
         facts: What the plugin's pipeline needs beside them.
         notes: Sentences for the model card.
@@ -201,7 +201,7 @@ def _card(name: str, file: Path, plugin: Plugin, found: Imported) -> str:
         "",
         f"Imported from {file.name}, a checkpoint of another project; not trained with multigan.",
         "",
-        f"- layout: {found.layout} ({plugin.layouts.get(found.layout, plugin.name)})",
+        f"- layout: {found.layout}, {plugin.layouts[found.layout]}",
         f"- sha256 of the file: `{digest}`",
         f"- parameters: {parameters:,}",
         "- licence: that of the original",

@@ -74,9 +74,10 @@ class AnimeGANGenerator(Network):
 
 def recognise(state: State) -> dict[str, Any] | None:
     """Arguments of the `AnimeGANGenerator` that these tensors fill; None for another layout."""
-    if not {"block_a.0.1.weight", "block_e.2.1.weight", "out_layer.0.weight"} <= state.keys():
+    first = state.get("block_a.0.1.weight")
+    if first is None or first.shape[2:] != (7, 7) or "out_layer.0.weight" not in state:
         return None
-    return {"width": len(state["block_a.0.1.weight"])}
+    return {"width": len(first)}
 
 
 def weights(state: State) -> dict[str, Tensor]:

@@ -11,7 +11,6 @@ Shape suffixes: B pictures, C channels, H and W pixels.
 
 from __future__ import annotations
 
-import re
 from typing import Any, Literal
 
 import torch
@@ -23,6 +22,8 @@ from multigan.nn.network import Network
 from multigan.plugins.translation.peers.tensors import (
     State,
     in_colour,
+    norm_of,
+    residual_blocks,
     without_instance_statistics,
 )
 
@@ -61,15 +62,13 @@ class AntialiasedResnetGenerator(Network):
 
 def recognise(state: State) -> dict[str, Any] | None:
     """Arguments of the `AntialiasedResnetGenerator` of these tensors; None for another layout."""
-    blocks = _blocks(state)
+    blocks = residual_blocks(state)
     first = state.get("model.1.weight")
     if first is None or first.shape[2:] != (7, 7) or not blocks or min(blocks) != 12:
         return None
     if f"model.{21 + len(blocks)}.weight" not in state:
         return None
-    batch = {"model.2.weight", "model.2.running_mean"} <= state.keys()
-    norm = "batch" if batch else "instance"
-    return {"width": len(first), "blocks": len(blocks), "norm": norm}
+    return {"width": len(first), "blocks": len(blocks), "norm": norm_of(state, "model.2")}
 
 
 def weights(state: State) -> dict[str, Tensor]:
@@ -91,14 +90,15 @@ def weights(state: State) -> dict[str, Tensor]:
 
 
 def facts(arguments: dict[str, Any]) -> dict[str, Any]:
-    """How the pipeline feeds it; the halo is that of `resnet` and what the blurs reach."""
-    halo = 8 * arguments["blocks"] + 28 if arguments["norm"] == "batch" else None
+    """How the pipeline feeds it."""
+    # As in `resnet`, where the other layers see 12 pixels; here the blurs see 9 more, in all 21.
+    halo = 8 * arguments["blocks"] + 24 if arguments["norm"] == "batch" else None
     return {"multiple": 4, "minimum": 16, "halo": halo}
 
 
 def _names(state: State) -> dict[str, str]:
     """Their names of layers -> ours; a norm stands behind its convolution."""
-    count = len(_blocks(state))
+    count = len(residual_blocks(state))
     convs = {
         "model.1": "first",
         "model.4": "down.0",
@@ -119,12 +119,9 @@ def _names(state: State) -> dict[str, str]:
     return names
 
 
-def _blocks(state: State) -> set[int]:
-    return {int(at[1]) for key in state if (at := re.match(r"model\.(\d+)\.conv_block\.", key))}
-
-
 def _check_blur(filter_C1hw: Tensor) -> None:
-    ours = {3: _binomial(3), 4: 4 * _binomial(4)}.get(filter_C1hw.shape[-1])
+    known: dict[tuple[int, ...], Tensor] = {(1, 3, 3): _binomial(3), (1, 4, 4): 4 * _binomial(4)}
+    ours = known.get(tuple(filter_C1hw.shape[1:]))
     if ours is None or not torch.allclose(filter_C1hw.float(), ours, atol=1e-6):
         raise CheckpointError("is a CUT generator with blurs of its own; only the usual are known")
 

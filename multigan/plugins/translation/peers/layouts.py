@@ -67,6 +67,8 @@ def imported(state: State) -> Imported | None:
         CheckpointError: The layout is known, but not all tensors are there, or they are those of
             a network that makes no pictures.
     """
+    if not all(tensor.numel() for tensor in state.values()):
+        return None
     for layout in LAYOUTS:
         arguments = layout.recognise(state)
         if arguments is not None:

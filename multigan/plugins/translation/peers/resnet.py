@@ -15,28 +15,28 @@ from torch import Tensor
 from multigan.plugins.translation.peers.tensors import (
     State,
     in_colour,
+    norm_of,
+    residual_blocks,
     without_instance_statistics,
 )
 
 
 def recognise(state: State) -> dict[str, Any] | None:
     """Arguments of the `ResnetGenerator` that these tensors fill; None for another layout."""
-    blocks = _blocks(state)
+    blocks = residual_blocks(state)
     first = state.get("model.1.weight")
     if first is None or first.shape[2:] != (7, 7) or not blocks or min(blocks) != 10:
         return None
-    if f"model.{17 + len(blocks)}.weight" not in state or any(
-        key.endswith(".filt") for key in state
-    ):
+    if f"model.{17 + len(blocks)}.weight" not in state:
         return None
-    return {"width": len(first), "blocks": len(blocks), "norm": _norm(state)}
+    return {"width": len(first), "blocks": len(blocks), "norm": norm_of(state, "model.2")}
 
 
 def weights(state: State) -> dict[str, Tensor]:
     """Tensors by our names, which are theirs but for dropout, an entry of the chain of its own."""
     # Dropout moves the second convolution of a block from 5 to 6, and its norm from 6 to 7.
     dropout = "model.10.conv_block.5.weight" not in state
-    last = f"model.{17 + len(_blocks(state))}"
+    last = f"model.{17 + len(residual_blocks(state))}"
     state = in_colour(without_instance_statistics(state), first="model.1", last=last)
     if not dropout:
         return state
@@ -48,15 +48,7 @@ def weights(state: State) -> dict[str, Tensor]:
 
 def facts(arguments: dict[str, Any]) -> dict[str, Any]:
     """How the pipeline feeds it."""
-    # A block sees two pixels of a quarter of the size to each side, the other layers together 24 of
-    # the full size at most; instance norms see all there are.
-    halo = 8 * arguments["blocks"] + 24 if arguments["norm"] == "batch" else None
+    # To each side a block sees two pixels of a quarter of the size, the other layers together 12
+    # of the full size; instance norms see all there are.
+    halo = 8 * arguments["blocks"] + 12 if arguments["norm"] == "batch" else None
     return {"multiple": 4, "minimum": 16, "halo": halo}
-
-
-def _blocks(state: State) -> set[int]:
-    return {int(at[1]) for key in state if (at := re.match(r"model\.(\d+)\.conv_block\.", key))}
-
-
-def _norm(state: State) -> str:
-    return "batch" if {"model.2.weight", "model.2.running_mean"} <= state.keys() else "instance"

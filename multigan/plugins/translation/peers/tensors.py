@@ -1,8 +1,10 @@
-"""What the layouts share: tensors that mean nothing, and grey pictures."""
+"""What the layouts share: reading their names, tensors that mean nothing, and grey pictures."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -13,6 +15,16 @@ State = Mapping[str, Tensor]
 
 LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in grey (ITU-R BT.601), which PIL and these projects use."""
+
+
+def residual_blocks(state: State) -> set[int]:
+    """Places of the residual blocks in the chain ``model``."""
+    return {int(at[1]) for key in state if (at := re.match(r"model\.(\d+)\.conv_block\.", key))}
+
+
+def norm_of(state: State, layer: str) -> Literal["batch", "instance"]:
+    """Which norm this layer is; instance norms have no weights."""
+    return "batch" if {f"{layer}.weight", f"{layer}.running_mean"} <= state.keys() else "instance"
 
 
 def without_instance_statistics(state: State) -> dict[str, Tensor]:
@@ -44,8 +56,10 @@ def in_colour(
         CheckpointError: The pictures have neither one channel nor three.
     """
     colour, side = dict(state), 1 if transposed else 0
-    coming = state[f"{first}.weight"].shape[1]
-    painted = state[f"{last}.weight"].shape[side]
+    layers = [state.get(f"{layer}.weight") for layer in (first, last)]
+    if any(weight is None or weight.dim() != 4 for weight in layers):
+        return colour  # told as what does not fit
+    coming, painted = state[f"{first}.weight"].shape[1], state[f"{last}.weight"].shape[side]
     if coming not in (1, 3) or painted not in (1, 3):
         raise CheckpointError(
             f"turns pictures of {coming} channels into {painted}; only grey and RGB are supported"
@@ -55,5 +69,6 @@ def in_colour(
         colour[f"{first}.weight"] = state[f"{first}.weight"].float() * luma
     if painted == 1:
         colour[f"{last}.weight"] = state[f"{last}.weight"].repeat_interleave(3, side)
-        colour[f"{last}.bias"] = state[f"{last}.bias"].repeat_interleave(3)
+        if f"{last}.bias" in state:
+            colour[f"{last}.bias"] = state[f"{last}.bias"].repeat_interleave(3)
     return colour

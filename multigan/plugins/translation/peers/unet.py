@@ -14,6 +14,7 @@ from torch import Tensor
 from multigan.plugins.translation.peers.tensors import (
     State,
     in_colour,
+    norm_of,
     without_instance_statistics,
 )
 
@@ -28,9 +29,7 @@ def recognise(state: State) -> dict[str, Any] | None:
     depth = max(key.count("model.") for key in state) - 1
     if depth not in DEPTHS:
         return None
-    norm = "model.model.1.model.2"
-    batch = {f"{norm}.weight", f"{norm}.running_mean"} <= state.keys()
-    return {"width": len(first), "depth": depth, "norm": "batch" if batch else "instance"}
+    return {"width": len(first), "depth": depth, "norm": norm_of(state, "model.model.1.model.2")}
 
 
 def weights(state: State) -> dict[str, Tensor]:

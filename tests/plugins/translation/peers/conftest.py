@@ -62,7 +62,7 @@ def resnet(*, width=4, blocks=2, norm=nn.InstanceNorm2d, dropout=False, coming=3
     return drawn(Chain(layers))
 
 
-def cut(*, width=4, blocks=2, norm=nn.InstanceNorm2d, dropout=False, coming=3, painted=3):
+def cut(*, width=4, blocks=2, norm=nn.InstanceNorm2d, dropout=False, coming=3, painted=3, up=True):
     bias = norm is nn.InstanceNorm2d
     layers: list[nn.Module] = [*head(coming, width, norm, bias)]
     for wide in (width, 2 * width):
@@ -70,7 +70,10 @@ def cut(*, width=4, blocks=2, norm=nn.InstanceNorm2d, dropout=False, coming=3, p
         layers += [BlurDown(2 * wide)]
     layers += [block(4 * width, norm, bias, dropout) for _ in range(blocks)]
     for wide in (4 * width, 2 * width):
-        layers += [BlurUp(wide), nn.Conv2d(wide, wide // 2, 3, 1, 1, bias=bias)]
+        if up:
+            layers += [BlurUp(wide), nn.Conv2d(wide, wide // 2, 3, 1, 1, bias=bias)]
+        else:
+            layers += [nn.ConvTranspose2d(wide, wide // 2, 3, 2, 1, output_padding=1, bias=bias)]
         layers += [norm(wide // 2), nn.ReLU(True)]
     layers += [nn.ReflectionPad2d(3), nn.Conv2d(width, painted, 7), nn.Tanh()]
     return drawn(Chain(layers))
