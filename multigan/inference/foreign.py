@@ -32,6 +32,7 @@ WRAPPERS = (
 )  # fmt: skip
 PREFIXES = ("module.", "_orig_mod.")  # of DataParallel and torch.compile
 SHOWN = 4  # tensors in the message about an unknown layout
+NESTED = 4  # wrappers around wrappers
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,7 @@ def _load(file: Path) -> Any:
 
 def _unwrap(content: Any, file: Path) -> dict[str, Tensor]:
     """The generator's tensors from what surrounds them."""
-    for _ in range(SHOWN):  # bounded, for a pickle can contain itself
+    for _ in range(NESTED):  # bounded, for a pickle can contain itself
         if not isinstance(content, Mapping):
             break
         inner = [name for name in WRAPPERS if isinstance(content.get(name), Mapping)]
