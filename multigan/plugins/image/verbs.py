@@ -99,14 +99,14 @@ def _candidates(paths: Sequence[Path], detector: Detector, problems: list[str]) 
     """All pictures of all paths; paths without any are told, and the rest goes on."""
     from multigan.plugins.image.anomaly.pictures import candidates
 
-    found = []
+    found: dict[str, Candidate] = {}
     for path in paths:
         try:
-            found += list(candidates(path, detector.data))
+            for candidate in candidates(path, detector.data):
+                found.setdefault(candidate.path, candidate)  # once, however often it was named
         except DataError as error:
             _tell(error, problems)
-    # A picture that was named twice, by itself and with its folder, is looked at once.
-    return list({candidate.path: candidate for candidate in found}.values())
+    return list(found.values())
 
 
 def _scored(

@@ -219,11 +219,11 @@ def _files(config: ImageData, *, labelled: bool, split: str) -> Source:
     opened = images(config.source, split=split)
     root = _root(config.source, split)
     local = Path(config.source).exists()
-    if not local and (labelled or config.colours == "rgba"):
-        what = "labels" if labelled else "transparency"
+    named = labelled or bool(config.classes)
+    if not local and (named or config.colours == "rgba"):
+        what = "labels" if named else "transparency"
         raise DataError(f"{config.source}: only folders have {what}; download it into one")
-    wanted = labelled or bool(config.classes)
-    found = read_labels(opened.names, root) if wanted else ([0] * len(opened), ())
+    found = read_labels(opened.names, root) if named else ([0] * len(opened), ())
     kept, labels, classes = _chosen(*found, config)
 
     def load(index: int) -> Any:
