@@ -232,6 +232,12 @@ def test_only_some_class_folders(animals):
     assert len(dogs) == 3 and "label" not in dogs[0]
     assert all(dogs[index]["image"][2].mean() > 0 for index in range(3))
     assert opened(animals, classes=["dog"], labelled=True).classes == ("dog",)
+    alone = animals / "apart" / "train"  # beside test/cat and test/dog
+    picture(alone / "cat" / "0.png", 0)
+    picture(alone.parent / "test" / "cat" / "1.png", 0)
+    picture(alone.parent / "test" / "dog" / "1.png", 0)
+    for split in ("train", "validation"):
+        assert len(opened(alone.parent, classes=["cat"], split=split)) == 1
     with pytest.raises(DataError, match="no class 'dgo'; did you mean 'dog'"):
         opened(animals, classes=["dgo"])
     (animals / "dog" / "2.jpg").write_bytes(b"broken")

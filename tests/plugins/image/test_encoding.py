@@ -6,6 +6,7 @@ import json
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
 import multigan
@@ -86,6 +87,8 @@ def test_a_whole_run_and_what_its_model_knows(tmp_path, method):
     assert facts(model)["networks"] == ["discriminator", "encoder", "generator"]
     first, last = (load_file(m / "generator" / "model.safetensors") for m in (played, model))
     assert all(torch.equal(first[name], last[name]) for name in first)
+    with Image.open(run / "samples" / "step-000007.png") as shown:  # pictures above their copies
+        assert shown.size == (12 * 18 + 2, 2 * 18 + 2)
     latest = sorted((run / "checkpoints").glob("step-*"))[-1]
     trained = load_file(latest / "networks" / "generator.safetensors")
     assert all(torch.equal(trained[name], last[name]) for name in last)

@@ -223,7 +223,9 @@ def _files(config: ImageData, *, labelled: bool, split: str) -> Source:
     if not local and (named or config.colours == "rgba"):
         what = "labels" if named else "transparency"
         raise DataError(f"{config.source}: only folders have {what}; download it into one")
-    found = read_labels(opened.names, root) if named else ([0] * len(opened), ())
+    found: tuple[list[int], tuple[str, ...]] = [0] * len(opened), ()
+    if named:  # one class is enough to be chosen, as where normal pictures have a folder "good"
+        found = read_labels(opened.names, root, least=2 if labelled else 1)
     kept, labels, classes = _chosen(*found, config)
 
     def load(index: int) -> Any:

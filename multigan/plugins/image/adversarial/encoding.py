@@ -16,13 +16,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from multigan.plugins.image.adversarial.data import has_validation, open_pictures
+from multigan.plugins.image.adversarial.data import (
+    Pictures,
+    WholePictures,
+    has_validation,
+    open_pictures,
+)
 from multigan.plugins.image.adversarial.recipe import ImageRecipe
 from multigan.plugins.image.anomaly.scoring import anomaly_scores, residuals
 from multigan.plugins.image.networks.encoder import Encoder
-from multigan.training.phases import Batch, Losses, Phase, Stage, Step
+from multigan.training.phases import Batch, Losses, Phase, Preview, Stage, Step
 
 CHUNK = 100  # pictures looked at together
+SHOWN = 16
 LEVELS = 100  # steps between the quantiles that are kept
 
 
@@ -55,7 +61,7 @@ class Encoding:
             width=recipe.model.encoder_width,
         )
         self.usual = UsualScores()
-        self._held_out: Tensor | None = None
+        self._unseen: Pictures | WholePictures | None = None
 
     def stage(self) -> Stage:
         """One phase; the trainer freezes what is not the encoder."""
@@ -82,17 +88,24 @@ class Encoding:
         """How well pictures are repeated, held-out ones where there are any; nothing before."""
         if not self.usual.begun:
             return {}
-        if self._held_out is None:
-            self._held_out = self._pictures()
         features: Any = networks["discriminator"].features
         scores, differences = [], []
-        for some_BCHW in self._held_out.split(CHUNK):
-            x_BCHW = some_BCHW.to(device)
+        count = min(len(self.unseen), self.recipe.evaluate.samples)
+        for start in range(0, count, CHUNK):
+            x_BCHW = self._shown(range(start, min(start + CHUNK, count))).to(device)
             made_BCHW = networks["generator"](networks["encoder"](x_BCHW))
             scores.append(anomaly_scores(x_BCHW, made_BCHW, features=features, kappa=self.kappa))
             differences.append(residuals(x_BCHW, made_BCHW))
         self.usual.store(torch.cat(scores))
         return {"reconstruction": float(torch.cat(differences).mean())}
+
+    @torch.no_grad()
+    def preview(self, networks: Mapping[str, nn.Module], device: torch.device) -> Preview:
+        """Pictures, and below each what the generator makes of it."""
+        x_BCHW = self._shown(range(min(len(self.unseen), SHOWN))).to(device)
+        made_BCHW = networks["generator"](networks["encoder"](x_BCHW)).float().clamp(-1, 1)
+        images_BCHW = torch.cat([x_BCHW, made_BCHW]).add(1).div(2).cpu()
+        return Preview(images=images_BCHW, columns=len(x_BCHW))
 
     def model(self) -> dict[str, Any]:
         """What finds unusual pictures, once there is an encoder to find them with."""
@@ -106,13 +119,18 @@ class Encoding:
         networks = ["encoder", "discriminator"] if self.kappa else ["encoder"]
         return {"networks": networks, "anomaly": facts}
 
-    def _pictures(self) -> Tensor:
-        """(N, C, H, W), as many as are evaluated."""
-        data = self.recipe.data
-        split = "validation" if has_validation(data.source) else "train"
-        pictures = open_pictures(data, labelled=False, split=split)
-        count = min(len(pictures), self.recipe.evaluate.samples)
-        return torch.stack([pictures.plain(index)["image"] for index in range(count)])
+    @property
+    def unseen(self) -> Pictures | WholePictures:
+        """Pictures that are not trained on, or where there are none, those that are."""
+        if self._unseen is None:
+            data = self.recipe.data
+            split = "validation" if has_validation(data.source) else "train"
+            self._unseen = open_pictures(data, labelled=False, split=split)
+        return self._unseen
+
+    def _shown(self, numbers: range) -> Tensor:
+        """(B, C, H, W) in [-1, 1]."""
+        return torch.stack([self.unseen.plain(number)["image"] for number in numbers])
 
 
 class UsualScores(nn.Module):

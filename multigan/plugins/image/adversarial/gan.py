@@ -256,6 +256,8 @@ class ImageGAN:
     @torch.no_grad()
     def preview(self, networks: Mapping[str, nn.Module], noise: Noise) -> Preview:
         """The same latents every time, one column a class; points as a heat map."""
+        if self.encoding is not None and self.encoding.usual.begun:
+            return self.encoding.preview(networks, noise.generator.device)
         if self.points:
             points_B2 = self._sample(networks["generator"], 2000, noise)[0].flatten(1)
             return Preview(images=heat_map(points_B2))
