@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -60,13 +58,15 @@ def detect(
     from multigan.plugins.image.anomaly.detector import Detector
     from multigan.plugins.image.anomaly.inversion import Search
     from multigan.plugins.image.anomaly.pictures import known_as_normal
+    from multigan.plugins.image.anomaly.report import as_csv, found_apart, scored
     from multigan.plugins.image.pipeline import ImagePipeline
 
     pipe = pipeline(model, device=device)
     if not isinstance(pipe, ImagePipeline):
         raise PluginError(f"{model} is a model of another kind; it cannot judge pictures")
     detector = Detector(pipe, search=Search(seed=seed))
-    threshold = detector.threshold(SHARE if share is None else share)
+    allowed = SHARE if share is None else share
+    threshold = detector.threshold(allowed)
     if threshold is None and share is not None:
         raise PluginError(f"{model} does not know the scores of normal pictures; leave --share out")
 
@@ -76,17 +76,23 @@ def detect(
     if detector.encoder is None:
         slow = f"no encoder in this model: latents of {len(candidates)} pictures are searched for"
         print(f"note: {slow}, which takes long; steps.encoder trains one", file=sys.stderr)
-    rows = _scored(candidates, detector, threshold, maps, problems)
+    rows = scored(
+        candidates,
+        detector,
+        threshold=threshold,
+        maps=maps,
+        on_error=lambda error: _tell(error, problems),
+    )
     result: dict[str, Any] = {
         "pictures": rows,
         "threshold": threshold,
-        "share": None if threshold is None else SHARE if share is None else share,
+        "share": None if threshold is None else allowed,
         "normal": {"pictures": detector.pictures, "held_out": detector.held_out},
     }
     if truth:
-        result["auroc"] = _auroc(rows, truth)
+        result["auroc"] = found_apart(rows, truth)
     if output is not None:
-        write_atomic(output, _csv(rows))
+        write_atomic(output, as_csv(rows))
     if as_json:
         print(json.dumps(result, indent=1))
     elif rows:
@@ -109,60 +115,12 @@ def _candidates(paths: Sequence[Path], detector: Detector, problems: list[str]) 
     return list(found.values())
 
 
-def _scored(
-    candidates: Sequence[Candidate],
-    detector: Detector,
-    threshold: float | None,
-    maps: Path | None,
-    problems: list[str],
-) -> list[dict[str, Any]]:
-    """Path, score and verdict of every readable picture, the most unusual one first."""
-    from multigan.data.media import write_image
-    from multigan.plugins.image.anomaly.pictures import side_by_side
-
-    taken: dict[str, str] = {}
-    for candidate in candidates if maps else ():
-        if candidate.name in taken:
-            both = f"{taken[candidate.name]} and {candidate.path}"
-            raise DataError(f"the maps of {both} would both be {candidate.name}.png")
-        taken[candidate.name] = candidate.path
-    rows = []
-    for finding in detector.findings(candidates, on_error=lambda error: _tell(error, problems)):
-        if maps:
-            target = maps / f"{finding.candidate.name}.png"
-            target.parent.mkdir(parents=True, exist_ok=True)
-            write_image(side_by_side(finding.picture, finding.made), target)
-        unusual = None if threshold is None else finding.score > threshold
-        rows.append({"score": finding.score, "unusual": unusual, "path": finding.candidate.path})
-    return sorted(rows, key=lambda row: -row["score"])
-
-
-def _auroc(rows: Sequence[Mapping[str, Any]], truth: Mapping[str, bool]) -> dict[str, Any]:
-    import torch
-
-    from multigan.metrics.auroc import auroc
-
-    kinds: dict[bool, list[float]] = {True: [], False: []}
-    for row in rows:
-        kinds[truth[row["path"]]].append(row["score"])
-    if not kinds[True] or not kinds[False]:
-        raise DataError("--normal: of one kind no picture could be read")
-    value = auroc(torch.tensor(kinds[True]), high=torch.tensor(kinds[False]))
-    return {"value": value, "normal": len(kinds[True]), "others": len(kinds[False])}
-
-
-def _csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(["score", "unusual", "path"])
-    writer.writerows([f"{row['score']:.6g}", _word(row["unusual"]), row["path"]] for row in rows)
-    return text.getvalue().encode()
-
-
 def _print_table(result: Mapping[str, Any]) -> None:
+    from multigan.plugins.image.anomaly.report import word
+
     print("score     unusual  path")
     for row in result["pictures"]:
-        print(f"{row['score']:<8.4g}  {_word(row['unusual']):<7}  {row['path']}")
+        print(f"{row['score']:<8.4g}  {word(row['unusual']):<7}  {row['path']}")
     if result["threshold"] is not None:
         found = sum(row["unusual"] for row in result["pictures"])
         usual = result["normal"]
@@ -177,11 +135,6 @@ def _print_table(result: Mapping[str, Any]) -> None:
 
 def _words(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
-
-
-def _word(unusual: bool | None) -> str:
-    """Empty where the model does not know what is usual."""
-    return "" if unusual is None else "yes" if unusual else "no"
 
 
 def _tell(error: MultiganError, problems: list[str]) -> None:
