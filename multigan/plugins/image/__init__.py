@@ -37,6 +37,7 @@ PLUGIN = Plugin(
     },
     networks="multigan.plugins.image.networks",
     pipeline="multigan.plugins.image.pipeline:ImagePipeline",
+    verbs="multigan.plugins.image.verbs:app",
     scores="multigan.plugins.image.score:app",
     metrics={
         "frechet-FEATURES": "Frechet distance of features, e.g. frechet-digits; lower is better",
@@ -52,6 +53,7 @@ PLUGIN = Plugin(
         "modes": "of 25 Gaussians, or of 1000 stacks of digits: those that were generated",
         "good-points": "share of points within three deviations of a Gaussian",
         "accuracy": "share of held-out pictures that a classifier names right",
+        "reconstruction": "squared error of real pictures through encoder and generator",
         "augmentation": "probability that the adaptive augmentation has come to",
     },
     data={
