@@ -37,6 +37,7 @@ PLUGIN = Plugin(
     },
     networks="multigan.plugins.image.networks",
     pipeline="multigan.plugins.image.pipeline:ImagePipeline",
+    verbs="multigan.plugins.image.verbs:app",
     scores="multigan.plugins.image.score:app",
     metrics={
         "frechet-FEATURES": "Frechet distance of features, e.g. frechet-digits; lower is better",
