@@ -23,7 +23,7 @@ SHOWN = 9  # samples, or directions on the sheet, unless asked otherwise
 REACH = 3.0  # standard deviations to either side
 STOPS = 7  # pictures of a way, when it is shown and not filmed
 FRAMES = 80
-POOR = 0.75  # of a picture's variance: below, it is no longer the picture that was given
+POOR = 0.85  # of a picture's variance; of held-out digits 0.96 are found, of clothes 0.39 by the digits
 
 
 @app.command()
@@ -112,7 +112,8 @@ def edit(
     if output is not None:
         shares = [stop / (STOPS - 1) for stop in range(STOPS)]
         way = [farthest * (share if blending else 2.0 * share - 1.0) for share in shares]
-        for path in pipe.save_samples(draw(alpha=way if alpha is None else alpha), output):
+        made = draw(alpha=way if alpha is None else alpha)
+        for path in pipe.save_samples(made, output):
             print(path)
     if film is not None:
         print(_write_film(draw, film, farthest, blending=blending))

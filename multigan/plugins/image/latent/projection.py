@@ -3,6 +3,7 @@
 The search begins at what the model's encoder says, or at the nearest of many random pictures, and
 goes on by gradient descent in the pixels (Zhu et al. 2016). Far from the sphere of radius sqrt(Z),
 around which normal latents lie, a generator has never been trained; a pull keeps the search there.
+A distance in features beside the pixels (random convolutions) brought digits no nearer.
 
 Once the latents are fitted, nearly every class can draw nearly every picture. So the class is told
 before: by whose random pictures are nearest.
@@ -24,7 +25,7 @@ from multigan.plugins.image.latent.space import Points, draw_latents
 TRIES = 4  # starts of each picture, of which the one that ends nearest counts
 NEIGHBOURS = 3  # random pictures of a class that speak for it
 RATE = 0.2  # of Adam; falls to a tenth along a cosine
-PULL = 1.0  # weight of the squared relative distance from the sphere
+PULL = 1 / 64  # weight of the squared distance from the sphere, on which |z| varies by 0.7
 CHUNK = 64  # pictures generated at once
 
 
@@ -72,16 +73,11 @@ def project(
         seed: of the random pictures.
     """
     x_BCHW = images_BCHW.detach().clone()
-    drawn = max(starts, TRIES * max(classes, 1))
-    pool_NZ = draw_latents(drawn, latents, seed=seed).to(x_BCHW.device)
-    labels_N = torch.arange(drawn, device=x_BCHW.device) % classes if classes else None
     own_B = None if labels_B is None else labels_B.to(x_BCHW.device)
     if encoder is None or (classes and own_B is None):
-        distances_BN = _distances(generator, x_BCHW, pool_NZ, labels_N)
-        if labels_N is not None:
-            own_B = _likeliest(distances_BN, labels_N) if own_B is None else own_B
-            distances_BN = distances_BN.masked_fill(labels_N != own_B[:, None], math.inf)
-        z_BTZ = pool_NZ[distances_BN.topk(TRIES, largest=False).indices]
+        drawn = max(starts, TRIES * max(classes, 1))
+        pool_NZ = draw_latents(drawn, latents, seed=seed).to(x_BCHW.device)
+        z_BTZ, own_B = _nearest(generator, x_BCHW, own_B, pool_NZ, classes)
     if encoder is not None:
         with torch.no_grad():
             z_BTZ = encoder(x_BCHW)[:, None]
@@ -101,6 +97,33 @@ def project(
     return Projection(points, after_B, torch.cat(before), explained_B)
 
 
+@torch.no_grad()
+def _nearest(
+    generator: nn.Module,
+    x_BCHW: Tensor,
+    labels_B: Tensor | None,
+    pool_NZ: Tensor,
+    classes: int,
+) -> tuple[Tensor, Tensor | None]:
+    """The nearest random pictures of each one's class: latents (B, T, Z), and the classes."""
+    numbers_N = torch.arange(len(pool_NZ), device=pool_NZ.device)
+    labels_N = numbers_N % classes if classes else None
+    parts = []
+    for some in numbers_N.split(CHUNK):
+        made_nCHW = generator(pool_NZ[some], None if labels_N is None else labels_N[some])
+        parts.append(torch.cdist(x_BCHW.flatten(1), made_nCHW.flatten(1)))
+    distances_BN = torch.cat(parts, dim=1)
+    if labels_N is not None:
+        if labels_B is None:
+            near_BK = [
+                distances_BN[:, labels_N == label].topk(NEIGHBOURS, largest=False).values.mean(1)
+                for label in range(classes)
+            ]
+            labels_B = torch.stack(near_BK, dim=1).argmin(1)
+        distances_BN = distances_BN.masked_fill(labels_N != labels_B[:, None], math.inf)
+    return pool_NZ[distances_BN.topk(TRIES, largest=False).indices], labels_B
+
+
 def _descend(
     generator: nn.Module, x_BCHW: Tensor, z_BTZ: Tensor, labels_B: Tensor | None, steps: int
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -118,45 +141,25 @@ def _descend(
             return _difference(generator(z_NZ, labels_N), target_NCHW).view(B, T)
 
     z_NZ = z_BTZ.reshape(-1, Z).detach().clone()
-    before_B = differences(z_NZ).amin(1)
+    before_BT = differences(z_NZ)
     with torch.enable_grad():
         z_NZ.requires_grad_()
         optimizer = torch.optim.Adam([z_NZ], lr=RATE, betas=(0.9, 0.99))
         for step in range(steps):
-            optimizer.param_groups[0]["lr"] = RATE * (
-                0.55 + 0.45 * math.cos(math.pi * step / steps)
-            )
+            falling = 0.55 + 0.45 * math.cos(math.pi * step / steps)
+            optimizer.param_groups[0]["lr"] = RATE * falling
             error_N = (generator(z_NZ, labels_N) - target_NCHW).square().flatten(1).mean(1)
-            astray_N = z_NZ.norm(dim=1) / math.sqrt(Z) - 1.0
+            astray_N = z_NZ.norm(dim=1) - math.sqrt(Z)
             optimizer.zero_grad()
             # A sum: no picture's gradient depends on how many others there are.
             (error_N + PULL * astray_N.square()).sum().backward()
             optimizer.step()
-    after_BT = differences(z_NZ.detach())
-    nearest_B1 = after_BT.argmin(1, keepdim=True)
-    found_BZ = z_NZ.detach().view(B, T, Z).gather(1, nearest_B1[:, :, None].expand(-1, -1, Z))[:, 0]
-    return found_BZ, before_B, after_BT.gather(1, nearest_B1)[:, 0]
-
-
-@torch.no_grad()
-def _distances(
-    generator: nn.Module, x_BCHW: Tensor, pool_NZ: Tensor, labels_N: Tensor | None
-) -> Tensor:
-    """From every picture to every random one, (B, N)."""
-    parts = []
-    for some in torch.arange(len(pool_NZ)).split(CHUNK):
-        labels_n = None if labels_N is None else labels_N[some]
-        parts.append(torch.cdist(x_BCHW.flatten(1), generator(pool_NZ[some], labels_n).flatten(1)))
-    return torch.cat(parts, dim=1)
-
-
-def _likeliest(distances_BN: Tensor, labels_N: Tensor) -> Tensor:
-    """The class whose random pictures are nearest, on average of the few nearest ones."""
-    means = [
-        distances_BN[:, labels_N == label].topk(NEIGHBOURS, largest=False).values.mean(1)
-        for label in labels_N.unique()
-    ]
-    return torch.stack(means, dim=1).argmin(1)
+    # The pull may lead a good start away from its picture: then the start is the better end.
+    ended_BSZ = torch.cat([z_BTZ, z_NZ.detach().view(B, T, Z)], dim=1)
+    distances_BS = torch.cat([before_BT, differences(z_NZ.detach())], dim=1)
+    nearest_B = distances_BS.argmin(1)
+    each_B = torch.arange(B, device=nearest_B.device)
+    return ended_BSZ[each_B, nearest_B], before_BT.amin(1), distances_BS[each_B, nearest_B]
 
 
 def _difference(made_BCHW: Tensor, given_BCHW: Tensor) -> Tensor:
