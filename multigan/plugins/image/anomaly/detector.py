@@ -1,7 +1,8 @@
 """Finds unusual pictures with a model that was trained on usual ones.
 
 With an encoder in the model this is f-AnoGAN (Schlegl et al. 2019), one pass a picture; without
-one it is AnoGAN (Schlegl et al. 2017), which searches for the latents of each picture.
+one it is AnoGAN (Schlegl et al. 2017), which searches for the latents of each picture: here by
+`project`, in the pixels.
 
 Shape suffixes: B pictures, C channels, H and W pixels.
 """
@@ -19,12 +20,13 @@ from torch import Tensor
 
 from multigan.errors import CheckpointError, DataError, PluginError
 from multigan.plugins.image.adversarial.recipe import ImageData
-from multigan.plugins.image.anomaly.inversion import DEFAULT, Search, invert
 from multigan.plugins.image.anomaly.pictures import Candidate
 from multigan.plugins.image.anomaly.scoring import anomaly_scores
+from multigan.plugins.image.latent.projection import project
 from multigan.plugins.image.pipeline import ImagePipeline
 
 CHUNK = 64  # pictures looked at together
+STARTS, STEPS = 512, 100  # of the search for latents, where no encoder knows them
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,8 @@ class Detector:
 
     Args:
         pipe: a trained model, best one with an encoder.
-        search: how hard to look for latents where there is none.
+        seed: of the search for latents where there is none.
+        steps: of that search.
 
     Attributes:
         data: size, crop and colours that pictures have to be brought to.
@@ -65,10 +68,10 @@ class Detector:
         CheckpointError: a damaged model.
     """
 
-    def __init__(self, pipe: ImagePipeline, *, search: Search = DEFAULT) -> None:
+    def __init__(self, pipe: ImagePipeline, *, seed: int = 0, steps: int = STEPS) -> None:
         if pipe.colours == "points":
             raise PluginError("this model makes points; it cannot judge pictures")
-        self.pipe, self.search = pipe, search
+        self.pipe, self.seed, self.steps = pipe, seed, steps
         self.encoder = pipe.components.get("encoder")
         facts = pipe.facts.get("anomaly", {})
         try:
@@ -132,16 +135,21 @@ class Detector:
         if self.encoder is not None:
             with torch.no_grad():
                 return generator(self.encoder(x_BCHW))
-        latents_BZ, labels_B = invert(
+        found = project(
             generator,
             x_BCHW,
-            scores=self._scores,
             latents=self.pipe.latents,
             classes=len(self.pipe.classes),
-            search=self.search,
+            starts=STARTS,
+            steps=self.steps,
+            seed=self.seed,
         )
+        labels_B = found.points.labels
         with torch.no_grad():
-            return generator(latents_BZ, labels_B)
+            return generator(
+                found.points.latents.to(x_BCHW.device),
+                None if labels_B is None else labels_B.to(x_BCHW.device),
+            )
 
     def _scores(self, x_BCHW: Tensor, made_BCHW: Tensor) -> Tensor:
         judge: Any = self.pipe.components.get("discriminator")
