@@ -16,9 +16,24 @@ PLUGIN = Plugin(
             recipe="multigan.plugins.translation.cartoon.recipe:CartoonRecipe",
             gan="multigan.plugins.translation.cartoon.gan:CartoonGAN",
         ),
+        "cut": Method(
+            summary="Learns one direction between two unpaired folders (Park et al. 2020).",
+            recipe="multigan.plugins.translation.cut.recipe:CUTRecipe",
+            gan="multigan.plugins.translation.cut.gan:CUT",
+        ),
+        "pix2pix": Method(
+            summary="Learns from pairs of pictures (Isola et al. 2017).",
+            recipe="multigan.plugins.translation.pix2pix.recipe:Pix2PixRecipe",
+            gan="multigan.plugins.translation.pix2pix.gan:Pix2Pix",
+        ),
+        "restoration": Method(
+            summary="Learns to enlarge, fill or colour pictures, from any folder of whole ones.",
+            recipe="multigan.plugins.translation.restoration.recipe:RestorationRecipe",
+            gan="multigan.plugins.translation.restoration.gan:Restoration",
+        ),
     },
-    networks="multigan.plugins.translation.networks",
-    pipeline="multigan.plugins.translation.pipeline:TranslationPipeline",
+    networks="multigan.plugins.translation.saved_networks",
+    pipeline="multigan.plugins.translation.opening:open_pipeline",
     shipped="styles",
     verbs="multigan.plugins.translation.verbs:app",
     metrics={
@@ -26,6 +41,11 @@ PLUGIN = Plugin(
         "cycle-l1-b": "mean absolute error of B -> A -> B, in [0, 1] units",
         "drawing-l1": "distance of the cartoons from the abstraction that they began by imitating",
         "photo-l1": "distance of the cartoons from the photos",
+        "kernel-random-conv": "kernel distance of translations from B, in random features",
+        "psnr": "peak signal-to-noise ratio to the right answer, RGB, in decibels",
+        "ssim": "structural similarity to the right answer (Wang et al. 2004)",
+        "random-feature-distance": "perceptual distance in random features; not LPIPS",
+        "...-baseline": "what the input as it is, bicubic, diffusion fill or grey scores",
     },
     data={"builtin:sketches": "the scenes as line drawings, a second domain to translate to"},
 )

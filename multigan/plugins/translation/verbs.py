@@ -32,6 +32,9 @@ def translate(
             min=0, help="Draw larger pictures at this shorter side; 0: at their own, finer lines."
         ),
     ] = None,
+    mask: Annotated[
+        Path | None, typer.Option(help="For inpainting: a picture, white where to fill.")
+    ] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda ...")] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="A file for one picture, else a folder.")
@@ -51,13 +54,19 @@ def translate(
     if jobs:
         from multigan.inference.pipeline import pipeline
         from multigan.plugins.translation.pipeline import TranslationPipeline
+        from multigan.plugins.translation.restoration.pipeline import InpaintingPipeline, masked
 
         pipe = pipeline(model or "translation", style=style, device=device)
         if not isinstance(pipe, TranslationPipeline):
             raise PluginError(f"{model} is a model of another kind; it cannot translate pictures")
+        if mask is not None and not isinstance(pipe, InpaintingPipeline):
+            raise PluginError("--mask is for inpainting models; leave it out")
         for source, target in jobs:
             try:
-                picture = pipe.translate(read_image(source), direction=direction, side=side)
+                picture = read_image(source)
+                if mask is not None:
+                    picture = masked(picture, mask)
+                picture = pipe.translate(picture, direction=direction, side=side)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 print(write_image(picture, target))
             except (MultiganError, OSError) as error:

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from torch.utils.data import Dataset
 
 from multigan.losses.adversarial import discriminator_loss, generator_loss
-from multigan.losses.penalties import gradient_penalty, r1_penalty
+from multigan.losses.penalties import gradient_penalty, path_length_constraint, r1_penalty
 from multigan.losses.reconstruction import cycle_loss, identity_loss
 from multigan.plugins.translation.cyclegan.data import Unpaired
 from multigan.plugins.translation.cyclegan.pool import ImagePool
@@ -108,6 +108,13 @@ class CycleGAN:
             back = self.networks[f"generator_{target}{source}"](fake)
             cycle = cycle_loss(back, original=real[source])
             losses[f"cycle-{source}"] = self.loss.cycle * cycle
+            if self.loss.self_regularisation:
+                losses[f"self-regularisation-{target}"] = path_length_constraint(
+                    fake,
+                    source=real[source],
+                    beta=self.loss.self_regularisation,
+                    distance=self.loss.distance,
+                )
             judge = self.networks[f"discriminator_{target}"]
             logits_real = judge(real[target]) if "relativistic" in self.loss.objective else None
             losses[f"adversarial-{target}"] = generator_loss(
