@@ -135,8 +135,10 @@ class CycleGAN:
                 chance_B=step.noise.uniform(count),
                 slot_B=step.noise.integers(max(1, pool.size), count),
             )
+            # In one batch: instance normalisation keeps pictures apart.
+            logits_real, logits_fake = judge(torch.cat([real, fake.to(real.dtype)])).chunk(2)
             adversarial = discriminator_loss(
-                self.loss.objective, judge(real), judge(fake), smoothing=self.loss.smoothing
+                self.loss.objective, logits_real, logits_fake, smoothing=self.loss.smoothing
             )
             # The factor of the reference implementation slows the discriminators down.
             losses[f"adversarial-{domain}"] = 0.5 * adversarial
