@@ -288,7 +288,7 @@ def test_enlarging_gives_every_part_its_size() -> None:
     with pytest.raises(PluginError, match="leave --side out"):
         enlarger(rgba, side=20)
     with pytest.raises(CheckpointError, match="scale"):
-        SuperResolutionPipeline(enlarger.components, {**enlarger.facts, "halo": None})
+        SuperResolutionPipeline(enlarger.components, {**enlarger.facts, "scale": 0})
 
 
 def test_a_turned_photo_is_enlarged_and_stays_turned(tmp_path) -> None:
@@ -356,6 +356,8 @@ def test_masks_that_make_no_sense_are_refused() -> None:
     ):
         with pytest.raises(DataError, match=words):
             inpainter()(rgb, mask=mask)
+    with pytest.raises(DataError, match="of one picture"):
+        inpainter()([rgb, rgb], mask=np.eye(20, 30, dtype=bool))
     with pytest.raises(DataError, match="what to fill"):
         inpainter()(rgb)
     assert masked(rgb, np.eye(20, 30, dtype=bool)).alpha is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from multigan.config.objectives import LabelSmoothing, ObjectiveName
 from multigan.config.recipe import Recipe
@@ -50,7 +50,7 @@ class PairedLoss(Section):
 
     objective: ObjectiveName = "non-saturating"
     smoothing: LabelSmoothing = "none"
-    adversarial: NonNegative = Field(1.0, description="weight of the verdict for the generator")
+    adversarial: PositiveFloat = Field(1.0, description="weight of the verdict")
     reconstruction: NonNegative = Field(100.0, description="distance to the partner")
     self_regularisation: NonNegative = Field(
         0.0, description="distance to the input that a result stems from (Shrivastava et al. 2017)"

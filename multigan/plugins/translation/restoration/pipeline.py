@@ -38,8 +38,8 @@ class SuperResolutionPipeline(TranslationPipeline):
     def __init__(self, components: dict[str, nn.Module], facts: dict[str, Any]) -> None:
         super().__init__(components, facts)
         self.scale = int(facts["scale"])
-        if self.scale < 1 or self.halo is None:
-            raise CheckpointError("the model's facts are damaged: no scale or no halo")
+        if self.scale < 1:
+            raise CheckpointError("the model's facts are damaged: no scale")
 
     def translate(
         self,
@@ -71,7 +71,6 @@ class SuperResolutionPipeline(TranslationPipeline):
     ) -> np.ndarray:
         """Enlarges uint8 (H, W, 3) to (scale H, scale W, 3)."""
         generator = self.components[self._generator_name(direction)]
-        assert self.halo is not None
         large_CHW = in_tiles(
             generator,
             to_float(_tensor(rgb)),
@@ -109,6 +108,8 @@ class InpaintingPipeline(TranslationPipeline):
             DataError: Something that is not a picture, a mask of another size, nothing to fill.
         """
         if mask is not None:
+            if isinstance(images, list | tuple | Tensor):
+                raise DataError("a mask is of one picture: for several, give each to masked()")
             images = masked(images, mask)  # type: ignore[arg-type]
         return super().__call__(images, direction=direction, side=side, tile=tile)
 
@@ -135,6 +136,7 @@ class InpaintingPipeline(TranslationPipeline):
         if drawn.shape != picture.rgb.shape:
             large = Image.fromarray(drawn).resize((width, height), Image.Resampling.BICUBIC)
             drawn = np.array(large)
+        assert picture.alpha is not None  # it says where the hole is
         alpha = np.where(hole, np.uint8(255), picture.alpha)
         return replace(
             picture,
@@ -148,7 +150,6 @@ class InpaintingPipeline(TranslationPipeline):
     ) -> np.ndarray:
         """Fills uint8 (H, W, 3) where bool (H, W) is true."""
         generator = self.components[self._generator_name(direction)]
-        assert self.halo is not None
         given_4HW = fill_holes(to_float(_tensor(rgb)), _mask_tensor(hole))
         drawn_CHW = in_tiles(
             generator,

@@ -12,7 +12,7 @@ def in_tiles(
     x_CHW: Tensor,
     *,
     tile: int,
-    halo: int,
+    halo: int | None,
     multiple: int = 1,
     scale: int = 1,
     device: torch.device | str = "cpu",
@@ -24,7 +24,7 @@ def in_tiles(
             pixels of the input to each side.
         x_CHW: any size; its border is repeated up to a multiple of `multiple`.
         tile: side of a tile without its halo, in pixels of the input.
-        halo: the reach.
+        halo: the reach; None computes everything at once.
         multiple: tiles begin and end at multiples of it, as strided convolutions need.
         scale: how many times larger the result is.
         device: where the network is.
@@ -36,7 +36,8 @@ def in_tiles(
     rows, columns = (_up(side, multiple) for side in (height, width))
     padding = (0, columns - width, 0, rows - height)
     x_BCHW = F.pad(x_CHW[None], padding, mode="replicate")
-    step, halo = _up(max(1, tile), multiple), _up(halo, multiple)
+    step = max(rows, columns) if halo is None else _up(max(1, tile), multiple)
+    halo = _up(halo or 0, multiple)
     strips = []
     for top in range(0, rows, step):
         bottom, up = min(rows, top + step), max(0, top - halo)
