@@ -18,6 +18,7 @@ from multigan.nn.network import Network
 from multigan.plugins.translation.networks import CompactGenerator
 from multigan.plugins.translation.restoration.lab import lab_to_rgb, lightness
 
+FULL_WIDTH = 8  # channels at the large size, where every one costs scale^2 times as much
 MAX_DILATION = 8  # what fills a hole, or says that this is sky, is further away than an edge
 
 
@@ -25,7 +26,9 @@ class Enlarger(Network):
     """Super-resolution: residual blocks at the small size, one pixel shuffle to the large one.
 
     The sub-pixel convolution of ESPCN (Shi et al. 2016) behind the body of EDSR (Lim et al. 2017),
-    which has no batch normalisation.
+    which has no batch normalisation. Its phases start equal (Aitken et al. 2017), and a convolution
+    at the large size joins them: painted by the shuffle itself, a game leaves a grid of `scale`
+    pixels on everything.
 
     Args:
         scale: how many times larger the result is.
@@ -38,16 +41,20 @@ class Enlarger(Network):
         self.scale = scale
         self.first = _conv(3, width)
         self.blocks = nn.Sequential(*[_Block(width) for _ in range(blocks)])
-        self.last = _conv(width, 3 * scale**2)
-        _silence(self.last)
-        self.reach = 2 * blocks + 2
+        self.phases = _conv(width, FULL_WIDTH * scale**2)
+        with torch.no_grad():
+            equal = self.phases.weight[:: scale**2].repeat_interleave(scale**2, dim=0)
+            self.phases.weight.copy_(equal)
+        self.paint = _conv(FULL_WIDTH, 3)
+        _silence(self.paint)
+        self.reach = 2 * blocks + 3
 
     def forward(self, x_BChw: Tensor) -> Tensor:
         """Pictures of any size to pictures `scale` times as large."""
         h_BChw = F.relu(self.first(x_BChw))
         h_BChw = h_BChw + self.blocks(h_BChw)
-        detail_BCHW = F.pixel_shuffle(self.last(h_BChw).float(), self.scale)
-        return enlarge(x_BChw, self.scale) + detail_BCHW
+        h_BCHW = F.relu(F.pixel_shuffle(self.phases(h_BChw), self.scale))
+        return enlarge(x_BChw, self.scale) + self.paint(h_BCHW).float()
 
 
 class Inpainter(Network):

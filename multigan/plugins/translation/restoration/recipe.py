@@ -76,7 +76,7 @@ class RestorationRecipe(Recipe):
     scale: int = Field(4, ge=2, le=8, description="of super-resolution: times as large")
     data: RestorationData = RestorationData()
     model: RestorationModel = RestorationModel()
-    loss: PairedLoss = PairedLoss(adversarial=0.02, reconstruction=1.0, objective="relativistic")
+    loss: PairedLoss = PairedLoss(adversarial=0.005, reconstruction=1.0, objective="relativistic")
     evaluate: PairedEvaluate = PairedEvaluate()
     steps: RestorationSteps = RestorationSteps()
     optimizers: RestorationOptimizers = RestorationOptimizers()
