@@ -36,6 +36,9 @@ def translate(
             min=0, help="Draw larger pictures at this shorter side; 0: at their own, finer lines."
         ),
     ] = None,
+    mask: Annotated[
+        Path | None, typer.Option(help="For inpainting: a picture, white where to fill.")
+    ] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda ...")] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="A file for one picture, else a folder.")
@@ -57,6 +60,7 @@ def translate(
     if jobs:
         from multigan.inference.pipeline import pipeline
         from multigan.plugins.translation.pipeline import TranslationPipeline
+        from multigan.plugins.translation.restoration.pipeline import InpaintingPipeline, masked
 
         if weights is not None:
             from multigan.inference.foreign import open_checkpoint
@@ -68,9 +72,14 @@ def translate(
             raise PluginError(
                 f"{weights or model} is a model of another kind; it cannot translate pictures"
             )
+        if mask is not None and not isinstance(pipe, InpaintingPipeline):
+            raise PluginError("--mask is for inpainting models; leave it out")
         for source, target in jobs:
             try:
-                picture = pipe.translate(read_image(source), direction=direction, side=side)
+                picture = read_image(source)
+                if mask is not None:
+                    picture = masked(picture, mask)
+                picture = pipe.translate(picture, direction=direction, side=side)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 print(write_image(picture, target))
             except (MultiganError, OSError) as error:
