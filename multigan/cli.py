@@ -223,8 +223,9 @@ def doctor() -> None:
                 if reference:
                     load(reference)
             for method in plugin.methods.values():
-                load(method.recipe)
-                load(method.gan)
+                for reference in (method.recipe, method.gan, method.pipeline):
+                    if reference:
+                        load(reference)
             rows.append((f"plugin {name}", "works"))
         except Exception as error:  # whatever a plugin does wrong, the doctor reports it
             rows.append((f"plugin {name}", f"BROKEN: {error}"))
