@@ -9,6 +9,7 @@ from multigan.plugins.image.networks.dcgan import DCGANDiscriminator, DCGANGener
 from multigan.plugins.image.networks.mlp import MLPDiscriminator, MLPGenerator
 from multigan.plugins.image.networks.r3gan import R3GANDiscriminator, R3GANGenerator
 from multigan.plugins.image.networks.resnet import ResNetDiscriminator, ResNetGenerator
+from multigan.plugins.image.semi_supervised.network import NoisyClassifier
 
 NETWORKS = {
     "mlp-generator": MLPGenerator,
@@ -20,4 +21,5 @@ NETWORKS = {
     "r3gan-generator": R3GANGenerator,
     "r3gan-discriminator": R3GANDiscriminator,
     "classifier": Classifier,
+    "noisy-classifier": NoisyClassifier,
 }
