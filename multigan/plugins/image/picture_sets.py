@@ -1,10 +1,14 @@
-"""The two sets of pictures of a score: opened, drawn from, and looked at once."""
+"""The two sets of pictures of a score: opened, drawn from, and looked at once.
+
+A picture that cannot be read is left out: one broken file among thousands must not cost the score
+of the others.
+"""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +17,7 @@ import torch
 from multigan.data.media import list_images, read_image
 from multigan.data.pixels import over_white
 from multigan.data.source import images
+from multigan.errors import DataError
 from multigan.plugins.image.features.extractor import FeatureExtractor
 from multigan.plugins.image.idx import is_idx_folder, read_pictures
 from multigan.plugins.image.scores import Summary
@@ -75,31 +80,58 @@ def summarize(
     *,
     batch_size: int,
     device: torch.device,
-) -> Summary:
-    """Looks at all chosen pictures once."""
+) -> tuple[Summary, list[str]]:
+    """Looks once at all chosen pictures.
+
+    Returns:
+        What is known about those that can be read, and a line about each of the others.
+
+    Raises:
+        DataError: none can be read.
+    """
+    problems: list[str] = []
     summary = Summary(extractor, total=len(pictures.chosen))
     numbers = {name: number for number, name in enumerate(extractor.class_names)}
     named = bool(pictures.labels) and all(label in numbers for label in pictures.labels)
-    for start, batch in _batches(pictures, batch_size):
-        tensors = [torch.from_numpy(array).permute(2, 0, 1).to(device) for array in batch]
+    for batch in _batches(pictures, batch_size, problems):
+        tensors = [torch.from_numpy(array).permute(2, 0, 1).to(device) for _, array in batch]
         labels = None
         if named:
-            names = pictures.labels[start : start + len(batch)]
-            labels = torch.tensor([numbers[name] for name in names])
+            labels = torch.tensor([numbers[pictures.labels[place]] for place, _ in batch])
         alike = len({tensor.shape for tensor in tensors}) == 1
         summary.update(torch.stack(tensors) if alike else tensors, labels)
-    return summary
+    if not summary.count:
+        raise DataError(f"none of {len(problems)} pictures can be read, the first: {problems[0]}")
+    return summary, problems
 
 
-def _batches(pictures: PictureSet, size: int) -> Iterator[tuple[int, list[np.ndarray]]]:
-    """(number of the first, decoded pictures); decoding runs one batch ahead in threads."""
+def _batches(
+    pictures: PictureSet, size: int, problems: list[str]
+) -> Iterator[list[tuple[int, np.ndarray]]]:
+    """(place among the chosen, decoded picture); decoding runs one batch ahead in threads."""
     with ThreadPoolExecutor(READERS) as readers:
-        ahead = [readers.submit(pictures.load, index) for index in pictures.chosen[:size]]
-        for start in range(0, len(pictures.chosen), size):
-            batch = ahead
-            following = pictures.chosen[start + size : start + 2 * size]
-            ahead = [readers.submit(pictures.load, index) for index in following]
-            yield start, [each.result() for each in batch]
+
+        def start(first: int) -> list[tuple[int, Future[np.ndarray]]]:
+            places = range(first, min(first + size, len(pictures.chosen)))
+            return [
+                (place, readers.submit(pictures.load, pictures.chosen[place])) for place in places
+            ]
+
+        ahead = start(0)
+        for first in range(size, len(pictures.chosen) + size, size):
+            batch, ahead = ahead, start(first)
+            if readable := list(_readable(batch, problems)):
+                yield readable
+
+
+def _readable(
+    batch: Sequence[tuple[int, Future[np.ndarray]]], problems: list[str]
+) -> Iterator[tuple[int, np.ndarray]]:
+    for place, decoded in batch:
+        try:
+            yield place, decoded.result()
+        except DataError as error:
+            problems.append(str(error))
 
 
 def _choose(available: int, limit: int | None) -> Sequence[int]:
