@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,11 +93,18 @@ def summarize(
     summary = Summary(extractor, total=len(pictures.chosen))
     numbers = {name: number for number, name in enumerate(extractor.class_names)}
     named = bool(pictures.labels) and all(label in numbers for label in pictures.labels)
-    for batch in _batches(pictures, batch_size, problems):
-        tensors = [torch.from_numpy(array).permute(2, 0, 1).to(device) for _, array in batch]
-        labels = None
+    for start, batch in _batches(pictures, batch_size):
+        problems += [str(found) for found in batch if isinstance(found, DataError)]
+        readable = {
+            place: torch.from_numpy(found).permute(2, 0, 1).to(device)
+            for place, found in enumerate(batch, start)
+            if not isinstance(found, DataError)
+        }
+        if not readable:
+            continue
+        tensors, labels = list(readable.values()), None
         if named:
-            labels = torch.tensor([numbers[pictures.labels[place]] for place, _ in batch])
+            labels = torch.tensor([numbers[pictures.labels[place]] for place in readable])
         alike = len({tensor.shape for tensor in tensors}) == 1
         summary.update(torch.stack(tensors) if alike else tensors, labels)
     if not summary.count:
@@ -105,33 +112,22 @@ def summarize(
     return summary, problems
 
 
-def _batches(
-    pictures: PictureSet, size: int, problems: list[str]
-) -> Iterator[list[tuple[int, np.ndarray]]]:
-    """(place among the chosen, decoded picture); decoding runs one batch ahead in threads."""
-    with ThreadPoolExecutor(READERS) as readers:
+def _batches(pictures: PictureSet, size: int) -> Iterator[tuple[int, list[np.ndarray | DataError]]]:
+    """(number of the first, decoded pictures); decoding runs one batch ahead in threads."""
 
-        def start(first: int) -> list[tuple[int, Future[np.ndarray]]]:
-            places = range(first, min(first + size, len(pictures.chosen)))
-            return [
-                (place, readers.submit(pictures.load, pictures.chosen[place])) for place in places
-            ]
-
-        ahead = start(0)
-        for first in range(size, len(pictures.chosen) + size, size):
-            batch, ahead = ahead, start(first)
-            if readable := list(_readable(batch, problems)):
-                yield readable
-
-
-def _readable(
-    batch: Sequence[tuple[int, Future[np.ndarray]]], problems: list[str]
-) -> Iterator[tuple[int, np.ndarray]]:
-    for place, decoded in batch:
+    def load(index: int) -> np.ndarray | DataError:
         try:
-            yield place, decoded.result()
+            return pictures.load(index)
         except DataError as error:
-            problems.append(str(error))
+            return error
+
+    with ThreadPoolExecutor(READERS) as readers:
+        ahead = [readers.submit(load, index) for index in pictures.chosen[:size]]
+        for start in range(0, len(pictures.chosen), size):
+            batch = ahead
+            following = pictures.chosen[start + size : start + 2 * size]
+            ahead = [readers.submit(load, index) for index in following]
+            yield start, [each.result() for each in batch]
 
 
 def _choose(available: int, limit: int | None) -> Sequence[int]:

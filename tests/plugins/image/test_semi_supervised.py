@@ -227,3 +227,12 @@ def test_without_the_unlabelled_term_the_classifier_learns_alone(stripes, tmp_pa
 def test_what_does_not_fit_is_told(stripes):
     with pytest.raises(RecipeError, match=re.escape("data.size=18 is not 4, 5, 6 or 7 times")):
         recipe(stripes, data={"size": 18})
+
+
+def test_the_shipped_recipe(stripes, tmp_path):
+    overrides = [
+        f"data.source={stripes}", "data.size=16", "steps.training=2", "train.trackers=[]",
+        "train.device=cpu",
+    ]  # fmt: skip
+    run = train("semi-digits", overrides=overrides, output=tmp_path / "run", quiet=True)
+    assert multigan.pipeline(run)([]).labels == ()
