@@ -52,7 +52,10 @@ class SemiSupervisedGAN:
         self.data, self.held_out = open_few_labels(recipe.data, seed=recipe.seed)
         self.classes = self.held_out.classes
         model = recipe.model
-        shape = {"size": recipe.data.size, "channels": CHANNELS[recipe.data.colours]}
+        shape: dict[str, Any] = {
+            "size": recipe.data.size,
+            "channels": CHANNELS[recipe.data.colours],
+        }
         self.classifier = NoisyClassifier(
             **shape,
             classes=len(self.classes),
