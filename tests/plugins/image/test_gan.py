@@ -386,4 +386,5 @@ def test_modes_of_stacked_pictures_are_counted():
     scores = evaluation(stacks[:, :, None, None].expand(-1, -1, 4, 4), None)
     assert scores["modes"] == 3
     evaluation.stacked = False
-    assert evaluation(stacks[:, :, None, None].expand(-1, -1, 4, 4), None)["classes"] == 1
+    scores = evaluation(stacks[:, :, None, None].expand(-1, -1, 4, 4), None)
+    assert scores["classes-brightness"] == 1

@@ -162,6 +162,22 @@ def open_pictures(
     return Pictures(_files(config, labelled=labelled, split=split), config)
 
 
+def in_colours(pixels: np.ndarray, colours: str) -> Tensor:
+    """uint8 (H, W, 1, 3 or 4) to uint8 (C, H, W) in grey, rgb or rgba."""
+    x_CHW = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
+    if colours == "rgba":
+        if len(x_CHW) != 4:
+            opaque = torch.full_like(x_CHW[:1], 255)
+            x_CHW = torch.cat([x_CHW.expand(3, -1, -1), opaque])
+        # Under transparent pixels files hide anything; colours times alpha hide nothing.
+        cover = x_CHW[3:].float() / 255
+        return torch.cat([(x_CHW[:3] * cover).round().to(torch.uint8), x_CHW[3:]])
+    if colours == "grey" and len(x_CHW) == 3:
+        weights = torch.tensor(LUMA)[:, None, None]
+        return (x_CHW * weights).sum(0, keepdim=True).round().to(torch.uint8)
+    return x_CHW.expand(CHANNELS[colours], -1, -1).contiguous()
+
+
 def has_validation(source: str) -> bool:
     """Whether there are pictures that are kept out of the training."""
     if source == "builtin:scenes" or is_idx_folder(source):
@@ -183,7 +199,7 @@ def _scenes(config: ImageData, *, labelled: bool, split: str) -> Source:
     def load(index: int) -> tuple[Tensor, int]:
         # With several things in a picture nobody could tell which of them the label means.
         shown = scene(scene_index(index, split=split), things=1 if labelled else None)
-        return _converted(render(shown, config.size), config), shown.labels[config.label]
+        return in_colours(render(shown, config.size), config.colours), shown.labels[config.label]
 
     return Source(load, config.builtin_size, SCENE_CLASSES[config.label] if labelled else ())
 
@@ -201,7 +217,8 @@ def _idx(config: ImageData, *, labelled: bool, split: str) -> Pictures | WholePi
     if varied or config.crop == "random" or config.colours == "rgba":
 
         def load(index: int) -> tuple[Tensor, int]:
-            return _converted(pictures[index].permute(1, 2, 0).numpy(), config), int(labels[index])
+            pixels = pictures[index].permute(1, 2, 0).numpy()
+            return in_colours(pixels, config.colours), int(labels[index])
 
         return Pictures(Source(load, len(pictures), names), config)
     coloured = pictures.expand(-1, CHANNELS[config.colours], -1, -1)
@@ -240,7 +257,7 @@ def _files(config: ImageData, *, labelled: bool, split: str) -> Source:
 
     def converted(index: int) -> tuple[Tensor, int]:
         pixels, label = readable[index]
-        return _converted(pixels, config), label
+        return in_colours(pixels, config.colours), label
 
     return Source(converted, len(kept), classes if labelled else ())
 
@@ -282,22 +299,6 @@ def _root(source: str, split: str) -> Path:
     """The folder that class folders and tables lie in."""
     inside = [Path(source) / name for name in SPLIT_FOLDERS[split]]
     return next((folder for folder in inside if folder.is_dir()), Path(source))
-
-
-def _converted(pixels: np.ndarray, config: ImageData) -> Tensor:
-    """uint8 (H, W, 1, 3 or 4) to uint8 (C, H, W) in the colours of the recipe."""
-    x_CHW = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
-    if config.colours == "rgba":
-        if len(x_CHW) != 4:
-            opaque = torch.full_like(x_CHW[:1], 255)
-            x_CHW = torch.cat([x_CHW.expand(3, -1, -1), opaque])
-        # Under transparent pixels files hide anything; colours times alpha hide nothing.
-        cover = x_CHW[3:].float() / 255
-        return torch.cat([(x_CHW[:3] * cover).round().to(torch.uint8), x_CHW[3:]])
-    if config.colours == "grey" and len(x_CHW) == 3:
-        weights = torch.tensor(LUMA)[:, None, None]
-        return (x_CHW * weights).sum(0, keepdim=True).round().to(torch.uint8)
-    return x_CHW.expand(CHANNELS[config.colours], -1, -1).contiguous()
 
 
 def _shrunk(pixels: Tensor, shorter: int, *, zoom: float) -> Tensor:

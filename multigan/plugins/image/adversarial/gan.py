@@ -41,7 +41,7 @@ from multigan.plugins.image.adversarial.data import CHANNELS, open_pictures
 from multigan.plugins.image.adversarial.encoding import Encoding
 from multigan.plugins.image.adversarial.evaluation import Evaluation
 from multigan.plugins.image.adversarial.exhibit import write_neighbours
-from multigan.plugins.image.adversarial.memory import RunningMean
+from multigan.plugins.image.adversarial.memory import RunningMean, deviation_over_processes
 from multigan.plugins.image.adversarial.points import Gaussians, coverage, heat_map
 from multigan.plugins.image.adversarial.recipe import POINTS, ImageRecipe
 from multigan.training.phases import Batch, Losses, Noise, Phase, Preview, Stage, Step
@@ -175,7 +175,7 @@ class ImageGAN:
                 verdict, real=real, fake=fake, alpha=alpha
             )
         if loss.dragan:
-            scatter = 0.5 * real.std() * step.noise.uniform(*real.shape)
+            scatter = 0.5 * deviation_over_processes(real) * step.noise.uniform(*real.shape)
             terms["dragan"] = loss.dragan * dragan_penalty(verdict, real=real, noise=scatter)
         if loss.r1:
             terms["r1"] = loss.r1 * r1_penalty(verdict, real=real)

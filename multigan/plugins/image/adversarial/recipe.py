@@ -226,14 +226,8 @@ class ImageRecipe(Recipe):
 
     @model_validator(mode="after")
     def _size_fits(self) -> ImageRecipe:
-        base = self.data.size
-        while base > 7 and base % 2 == 0:
-            base //= 2
-        if self.method != "mlp" and not 4 <= base <= 7:
-            raise ValueError(
-                f"data.size={self.data.size} is not 4, 5, 6 or 7 times a power of two; "
-                "try 28, 32, 64 or 128"
-            )
+        if self.method != "mlp":
+            check_side(self.data.size)
         return self
 
     @model_validator(mode="after")
@@ -332,3 +326,18 @@ class MLPRecipe(ImageRecipe):
     """Fully connected networks."""
 
     model: MLPModel = MLPModel()
+
+
+def check_side(size: int) -> None:
+    """Refuses sides that cannot be halved down to 4 to 7 pixels.
+
+    Raises:
+        ValueError: with what to do.
+    """
+    base = size
+    while base > 7 and base % 2 == 0:
+        base //= 2
+    if not 4 <= base <= 7:
+        raise ValueError(
+            f"data.size={size} is not 4, 5, 6 or 7 times a power of two; try 28, 32, 64 or 128"
+        )

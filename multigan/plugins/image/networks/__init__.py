@@ -11,6 +11,7 @@ from multigan.plugins.image.networks.encoder import Encoder
 from multigan.plugins.image.networks.mlp import MLPDiscriminator, MLPGenerator
 from multigan.plugins.image.networks.r3gan import R3GANDiscriminator, R3GANGenerator
 from multigan.plugins.image.networks.resnet import ResNetDiscriminator, ResNetGenerator
+from multigan.plugins.image.semi_supervised.network import NoisyClassifier
 
 NETWORKS = {
     "mlp-generator": MLPGenerator,
@@ -23,4 +24,5 @@ NETWORKS = {
     "r3gan-discriminator": R3GANDiscriminator,
     "encoder": Encoder,
     "classifier": Classifier,
+    "noisy-classifier": NoisyClassifier,
 }
