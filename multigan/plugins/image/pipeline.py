@@ -17,13 +17,14 @@ from PIL import Image
 from torch import Tensor, nn
 
 from multigan.data.film import write_film
+from multigan.data.inputs import ImageInput
 from multigan.data.media import SUFFIXES, write_image
 from multigan.data.transforms import to_uint8
 from multigan.errors import CheckpointError, DataError, PluginError, suggestion
 from multigan.inference.pipeline import Pipeline
 from multigan.plugins.image.latent.directions import Directions, Features, find_directions
 from multigan.plugins.image.latent.edits import blend, walk
-from multigan.plugins.image.latent.pictures import Given, as_made
+from multigan.plugins.image.latent.pictures import as_made
 from multigan.plugins.image.latent.projection import Projection, project
 from multigan.plugins.image.latent.space import (
     Points,
@@ -72,17 +73,11 @@ class ImagePipeline(Pipeline):
 
     Raises:
         CheckpointError: the facts do not fit the generator.
-        PluginError: the model is a classifier.
     """
 
     def __init__(self, components: dict[str, nn.Module], facts: dict[str, Any]) -> None:
         super().__init__(components, facts)
         generator, classes = components.get("generator"), facts.get("classes", [])
-        if generator is None and "classifier" in components:
-            raise PluginError(
-                "this model is a classifier and makes no pictures; it is what 'multigan score "
-                "images' looks with"
-            )
         if generator is None or facts.get("colours") not in PALETTES:
             raise CheckpointError("the model is damaged: no generator of pictures, or no colours")
         if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
@@ -153,7 +148,7 @@ class ImagePipeline(Pipeline):
 
     def project(
         self,
-        pictures: Given | Sequence[Given] | Tensor,
+        pictures: ImageInput | Sequence[ImageInput],
         *,
         label: Label | Sequence[Label] | None = None,
         starts: int = 2000,

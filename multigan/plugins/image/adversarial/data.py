@@ -191,7 +191,7 @@ def load_picture(path: Path, config: ImageData) -> Tensor:
     Raises:
         DataError: it cannot be read.
     """
-    pixels = _converted(_pixels(path, config), config)
+    pixels = in_colours(_pixels(path, config), config.colours)
     return Pictures(Source(lambda _: (pixels, 0), 1), config).plain(0)["image"]
 
 
