@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from multigan.data.media import Picture, read_image, to_picture
 from multigan.data.pixels import untranspose
 from multigan.errors import CheckpointError, DataError, PluginError
 from multigan.inference.pipeline import Pipeline
+from multigan.plugins.translation import video
 
 ImageInput = str | os.PathLike[str] | Image.Image | np.ndarray | Tensor | Picture
 
@@ -110,6 +111,51 @@ class TranslationPipeline(Pipeline):
         drawn = self.translate_array(np.array(small), direction=direction, tile=tile)
         large = Image.fromarray(drawn).resize((width, height), Image.Resampling.BICUBIC)
         return replace(picture, rgb=np.array(large))
+
+    def stream(
+        self,
+        frames: Iterable[ImageInput],
+        *,
+        direction: str | None = None,
+        side: int | None = None,
+        smooth: float = video.SMOOTH,
+        batch: int = 1,
+    ) -> Iterator[np.ndarray]:
+        """Translates frames that follow each other, such as a webcam's, as they come.
+
+        Args:
+            frames: Any iterable of pictures, as for calling the pipeline.
+            direction: As for pictures.
+            side: As for pictures.
+            smooth: Strength of the smoothing over time, 0 to 1, which takes the flicker out of what
+                stands still; 0 makes every frame independent of the others.
+            batch: Frames drawn at once. More than one is faster on a GPU, and comes as much later.
+
+        Yields:
+            uint8 (H, W, 3), one for each frame.
+
+        Raises:
+            DataError: Something that is not a picture.
+            PluginError: The model does not know the direction.
+            ValueError: ``smooth`` outside of [0, 1], or ``batch`` below 1.
+        """
+        arrays = (picture.rgb for frame in frames for picture in _pictures(frame))
+        return video.stream(
+            self, arrays, direction=direction, side=side, smooth=smooth, batch=batch
+        )
+
+    @torch.inference_mode()
+    def translate_batch(self, rgb: np.ndarray, *, direction: str | None = None) -> np.ndarray:
+        """Translates uint8 (N, H, W, 3) to the same, at once where no picture has to be tiled."""
+        height, width = rgb.shape[1:3]
+        rows, columns = self._padded(height), self._padded(width)
+        tiled = self.halo is not None and rows * columns > TILE * TILE
+        if tiled or len(rgb) == 1:
+            return np.stack([self.translate_array(one, direction=direction) for one in rgb])
+        generator = self.components[self._generator_name(direction)]
+        x_BCHW = torch.cat([self._window(one, 0, rows, 0, columns) for one in rgb])
+        drawn_BCHW = generator(x_BCHW.contiguous(memory_format=torch.channels_last))
+        return np.stack([_to_uint8(drawn)[:height, :width] for drawn in drawn_BCHW])
 
     @torch.inference_mode()
     def translate_array(
