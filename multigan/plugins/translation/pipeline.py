@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -53,6 +54,7 @@ class TranslationPipeline(Pipeline):
             self.multiple, self.minimum = int(facts["multiple"]), int(facts["minimum"])
             self.halo = None if facts["halo"] is None else int(facts["halo"])
             self.side = None if facts.get("side") is None else int(facts["side"])
+            self.blocks, self.colours = bool(facts.get("blocks")), int(facts.get("colours", 0))
             self.directions = dict(facts["directions"])
             generators = [components[name] for name in self.directions.values()]
         except (KeyError, TypeError, ValueError) as error:
@@ -102,15 +104,20 @@ class TranslationPipeline(Pipeline):
         """Translates a decoded picture; everything but its colours stays as it was."""
         height, width = picture.rgb.shape[:2]
         side = self.side if side is None else side
-        if not side or min(height, width) <= side:
-            drawn = self.translate_array(picture.rgb, direction=direction, tile=tile)
-            return replace(picture, rgb=drawn)
-        scale = side / min(height, width)
-        smaller = (max(1, round(width * scale)), max(1, round(height * scale)))
-        small = Image.fromarray(picture.rgb).resize(smaller, Image.Resampling.LANCZOS)
-        drawn = self.translate_array(np.array(small), direction=direction, tile=tile)
-        large = Image.fromarray(drawn).resize((width, height), Image.Resampling.BICUBIC)
-        return replace(picture, rgb=np.array(large))
+        shorter = min(height, width)
+        # Blocks are of one size, so that pixels are pixels: the side is met as nearly as can be.
+        block = max(1, round(shorter / side)) if side else 1
+        scale = 1 / block if self.blocks else min(1.0, (side or shorter) / shorter)
+        smaller = _scaled(picture.rgb, scale, Image.Resampling.LANCZOS)
+        drawn = self.translate_array(smaller, direction=direction, tile=tile)
+        if self.colours:
+            drawn = _with_palette(drawn, self.colours)
+        if self.blocks:
+            drawn = drawn.repeat(block, axis=0).repeat(block, axis=1)
+        elif scale < 1:
+            large = Image.fromarray(drawn).resize((width, height), Image.Resampling.BICUBIC)
+            drawn = np.array(large)
+        return replace(picture, rgb=drawn[:height, :width])
 
     def stream(
         self,
@@ -207,6 +214,21 @@ class TranslationPipeline(Pipeline):
         if any(missing):
             x_BCHW = F.pad(x_BCHW, missing, mode="replicate")
         return x_BCHW.contiguous(memory_format=torch.channels_last)
+
+
+def _scaled(rgb: np.ndarray, scale: float, filter: Image.Resampling) -> np.ndarray:
+    """A smaller picture that covers the larger one: sides are rounded up."""
+    if scale == 1:
+        return rgb
+    height, width = rgb.shape[:2]
+    size = (max(1, math.ceil(width * scale)), max(1, math.ceil(height * scale)))
+    return np.array(Image.fromarray(rgb).resize(size, filter))
+
+
+def _with_palette(rgb: np.ndarray, colours: int) -> np.ndarray:
+    """The picture in so many colours, chosen by median cut and improved by k-means."""
+    quantised = Image.fromarray(rgb).quantize(colours, kmeans=2, dither=Image.Dither.NONE)
+    return np.array(quantised.convert("RGB"))
 
 
 def _spans(length: int, step: int) -> Iterator[tuple[int, int]]:

@@ -2,16 +2,20 @@ from __future__ import annotations
 
 import torch
 
-from multigan.plugins.translation.cartoon.abstraction import (
-    abstraction,
+from multigan.plugins.translation.drawing.abstractions.cartoon import (
+    cartoon,
     enliven,
     finish,
     outlines,
     step_lightness,
 )
-from multigan.plugins.translation.cartoon.lines import edge_response, edge_tangents
-from multigan.plugins.translation.cartoon.oklab import oklab_to_rgb, rgb_to_oklab
-from multigan.plugins.translation.cartoon.smoothing import bilateral, flatten, gaussian_blur
+from multigan.plugins.translation.drawing.abstractions.lines import edge_response, edge_tangents
+from multigan.plugins.translation.drawing.abstractions.oklab import oklab_to_rgb, rgb_to_oklab
+from multigan.plugins.translation.drawing.abstractions.smoothing import (
+    bilateral,
+    flatten,
+    gaussian_blur,
+)
 
 
 def two_areas(size: int = 48) -> torch.Tensor:
@@ -111,9 +115,9 @@ def test_ink_lies_at_the_border_and_nowhere_else() -> None:
 def test_the_drawing_is_flat_outlined_livelier_and_repeatable() -> None:
     noise = torch.randn(1, 3, 48, 48, generator=torch.Generator().manual_seed(3))
     photo = (two_areas() + 0.02 * noise).clamp(0, 1)
-    drawn = abstraction(photo)
+    drawn = cartoon(photo)
     assert drawn.shape == photo.shape and drawn.min() >= 0 and drawn.max() <= 1
-    assert torch.equal(drawn, abstraction(photo))
+    assert torch.equal(drawn, cartoon(photo))
     area_photo, area_drawn = photo[..., 8:40, 32:44], drawn[..., 8:40, 32:44]
     assert area_drawn.std((2, 3)).max() < 0.3 * area_photo.std((2, 3)).min()
     saturation = [
@@ -147,5 +151,5 @@ def test_the_finish_brightens_without_burning_out_and_sharpens() -> None:
 
 def test_any_size_is_drawn() -> None:
     for height, width in ((1, 1), (3, 50), (17, 5)):
-        drawn = abstraction(torch.rand(1, 3, height, width))
+        drawn = cartoon(torch.rand(1, 3, height, width))
         assert drawn.shape == (1, 3, height, width) and drawn.isfinite().all()
