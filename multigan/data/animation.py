@@ -6,6 +6,7 @@ see all of an animation at once; those of a GIF as one byte a pixel.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -159,7 +160,7 @@ class AnimationWriter:
         """Milliseconds; rounded times, not rounded durations, so that errors do not add up."""
         tick = _GIF_TICK if self.format == "GIF" else 1
         ends = [round(time / (tick * TICK)) for time in (*self._times, self._end)]
-        return [tick * max(after - before, 0) for before, after in zip(ends, ends[1:], strict=False)]
+        return [tick * max(after - before, 0) for before, after in itertools.pairwise(ends)]
 
 
 def _plain(frame: Frame) -> Image.Image:

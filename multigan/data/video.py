@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import av
 import numpy as np
@@ -26,7 +27,7 @@ PRECISE = 0x2 | 0x2000 | 0x4000 | 0x40000
 _HIGH_DEFINITION = 720  # lines; where a file does not name its colours, players go by the size
 _TECHNICAL = {"major_brand", "minor_version", "compatible_brands", "encoder", "creation_time_ms"}
 # How a display matrix (a, b, c, d: x' = ax + cy, y' = bx + dy) turns a picture, as EXIF numbers it.
-_ORIENTATIONS = {
+_ORIENTATIONS: dict[tuple[int, ...], int] = {
     (1, 0, 0, 1): 1, (-1, 0, 0, 1): 2, (-1, 0, 0, -1): 3, (1, 0, 0, -1): 4,
     (0, 1, 1, 0): 5, (0, 1, -1, 0): 6, (0, -1, -1, 0): 7, (0, -1, 1, 0): 8,
 }  # fmt: skip
@@ -72,8 +73,7 @@ class VideoReader:
         start = Fraction(self._container.start_time or 0, 1_000_000)
         frame, count, time = self._peeked, 0, -step
         while frame is not None:
-            known = frame.pts is not None
-            time = max(frame.pts * tick - start, Fraction(0)) if known else time + step
+            time = time + step if frame.pts is None else max(frame.pts * tick - start, Fraction(0))
             duration = (getattr(frame, "duration", 0) or 0) * tick or step
             yield Frame(self._rgb(frame), time=time, duration=duration)
             count += 1
@@ -183,12 +183,12 @@ def _moving_pictures(container: av.container.InputContainer, path: Path) -> av.V
 
 def _orientation(frame: av.VideoFrame) -> int:
     """Phones film sideways and say in a matrix how to turn the picture; EXIF's number for it."""
-    matrix = frame.side_data.get("DISPLAYMATRIX")
+    matrix: Any = frame.side_data.get("DISPLAYMATRIX")
     if matrix is None:
         return 1
     a, b, _, c, d = (int(x) for x in np.frombuffer(matrix, dtype=np.int32)[:5])
     largest = max(abs(a), abs(b), abs(c), abs(d), 1)
-    return _ORIENTATIONS.get(tuple(round(x / largest) for x in (a, b, c, d)), 1)  # type: ignore[call-overload]
+    return _ORIENTATIONS.get(tuple(round(x / largest) for x in (a, b, c, d)), 1)
 
 
 def _matrix(frame: av.VideoFrame) -> int | None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -153,7 +154,7 @@ class _Sound:
         for stream in streams:
             self.copies[stream.index].metadata.update(stream.metadata)
         self.packets = self.container.demux(*streams)
-        self.waiting: av.Packet | None = None
+        self.waiting: Any = None
 
     def copy(self, until: Fraction | None) -> None:
         """Copies the packets that begin before `until` seconds; None copies the rest."""
@@ -176,7 +177,7 @@ class _Sound:
     def close(self) -> None:
         self.container.close()
 
-    def _next(self) -> av.Packet | None:
+    def _next(self) -> Any:
         try:
             return next((packet for packet in self.packets if packet.dts is not None), None)
         except (av.FFmpegError, OSError):
@@ -184,9 +185,11 @@ class _Sound:
             return None
 
 
-def _video_stream(container: av.container.OutputContainer, film: Film, *, webm: bool) -> av.VideoStream:
+def _video_stream(
+    container: av.container.OutputContainer, film: Film, *, webm: bool
+) -> av.VideoStream:
     codec, options = _VP9 if webm else _H264
-    stream = container.add_stream(codec, rate=film.rate, options=dict(options))
+    stream: Any = container.add_stream(codec, rate=film.rate, options=dict(options))
     stream.width, stream.height = film.width + film.width % 2, film.height + film.height % 2
     stream.pix_fmt = "yuv420p"
     stream.time_base = film.tick

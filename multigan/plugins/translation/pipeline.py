@@ -102,14 +102,21 @@ class TranslationPipeline(Pipeline):
         tile: int = TILE,
     ) -> Picture:
         """Translates a decoded picture; everything but its colours stays as it was."""
-        height, width = picture.rgb.shape[:2]
-        side = self.side if side is None else side
-        shorter = min(height, width)
-        # Blocks are of one size, so that pixels are pixels: the side is met as nearly as can be.
-        block = max(1, round(shorter / side)) if side else 1
-        scale = 1 / block if self.blocks else min(1.0, (side or shorter) / shorter)
-        smaller = _scaled(picture.rgb, scale, Image.Resampling.LANCZOS)
+        smaller = self.shrunk(picture.rgb, side=side)
         drawn = self.translate_array(smaller, direction=direction, tile=tile)
+        return replace(picture, rgb=self.finished(drawn, picture.rgb.shape[:2], side=side))
+
+    def shrunk(self, rgb: np.ndarray, *, side: int | None = None) -> np.ndarray:
+        """A picture, uint8 (H, W, 3), at the size at which it is drawn."""
+        block, scale = self._scale(rgb.shape[:2], side)
+        return _scaled(rgb, 1 / block if self.blocks else scale, Image.Resampling.LANCZOS)
+
+    def finished(
+        self, drawn: np.ndarray, size: tuple[int, ...], *, side: int | None = None
+    ) -> np.ndarray:
+        """A drawing in the style's colours, at the height and width of the picture."""
+        height, width = size
+        block, scale = self._scale(size, side)
         if self.colours:
             drawn = _with_palette(drawn, self.colours)
         if self.blocks:
@@ -117,7 +124,7 @@ class TranslationPipeline(Pipeline):
         elif scale < 1:
             large = Image.fromarray(drawn).resize((width, height), Image.Resampling.BICUBIC)
             drawn = np.array(large)
-        return replace(picture, rgb=drawn[:height, :width])
+        return drawn[:height, :width]
 
     def stream(
         self,
@@ -194,6 +201,13 @@ class TranslationPipeline(Pipeline):
                 pixels = _to_uint8(drawn)[: height - top, : width - left]
                 result[top : min(bottom, height), left : min(right, width)] = pixels
         return result
+
+    def _scale(self, size: tuple[int, ...], side: int | None) -> tuple[int, float]:
+        """Side of a block in pixels, and by how much a picture is made smaller before drawing."""
+        side = self.side if side is None else side
+        shorter = min(size)
+        # Blocks are of one size, so that pixels are pixels: the side is met as nearly as can be.
+        return (max(1, round(shorter / side)), min(1.0, side / shorter)) if side else (1, 1.0)
 
     def _generator_name(self, direction: str | None) -> str:
         name = next(iter(self.directions)) if direction is None else direction

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import torch
-from PIL import Image
 
-from multigan.data.film import Frame, create_film, open_film
+from multigan.data.film import Film, Frame, create_film, open_film
 from multigan.plugins.translation.temporal import TemporalSmoothing
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 SMOOTH = 0.8  # a fifth of the flicker is left where nothing moves; see docs/translation.md
 # Pixels that are worth drawing at once. A processor has enough to do with one picture, unless it is
 # very small.
-_BATCH_PIXELS = {"cpu": 2**16}
+_BATCH_PIXELS = 2**16
 _BATCH_PIXELS_ELSEWHERE = 2**22
 _LARGEST_BATCH = 32
 
@@ -60,16 +59,14 @@ def translate_film(
         PluginError: The model does not know the direction.
     """
     reader = open_film(source)
-    width, height = reader.film.width, reader.film.height
-    batch = _batch_size(pipe, width, height, side)
+    batch = _batch_size(pipe, reader.film, side)
     with closing(reader), closing(_ahead(reader.frames(), depth=batch + 1)) as frames:
-        drawing = _draw(
-            pipe, frames, direction=direction, side=side, smooth=smooth, batch=batch
-        )
+        drawing = _draw(pipe, frames, direction=direction, side=side, smooth=smooth, batch=batch)
         with closing(_ahead(drawing, depth=batch + 1)) as drawn:
             first = next(drawn)
             height, width = first.rgb.shape[:2]  # a model may change the size
             film = replace(reader.film, width=width, height=height)
+            target.parent.mkdir(parents=True, exist_ok=True)
             with create_film(target, film) as writer:
                 for count, frame in enumerate(itertools.chain([first], drawn), start=1):
                     writer.write(frame)
@@ -88,6 +85,9 @@ def stream(
     batch: int = 1,
 ) -> Iterator[np.ndarray]:
     """Translates uint8 (H, W, 3) frames as they come; see `TranslationPipeline.stream`."""
+    if batch < 1:
+        raise ValueError(f"batch must be at least 1, not {batch}")
+    TemporalSmoothing(smooth)  # a mistake is told now and not when the first frame is asked for
     held = (Frame(frame) for frame in frames)
     drawing = _draw(pipe, held, direction=direction, side=side, smooth=smooth, batch=batch)
     return (frame.rgb for frame in drawing)
@@ -102,17 +102,14 @@ def _draw(
     smooth: float,
     batch: int,
 ) -> Generator[Frame, None, None]:
-    side = pipe.side if side is None else side
     smoothing = TemporalSmoothing(smooth)
     for group in _groups(frames, batch):
-        given = [_shrunk(frame.rgb, side) for frame in group]
+        given = [pipe.shrunk(frame.rgb, side=side) for frame in group]
         with _fast_arithmetic(pipe.device):
             drawn = pipe.translate_batch(np.stack(given), direction=direction)
         for frame, small, drawing in zip(group, given, drawn, strict=True):
             steady = smoothing(small, drawing)
-            if small.shape != frame.rgb.shape:
-                steady = _resized(steady, frame.rgb.shape, Image.Resampling.BICUBIC)
-            yield replace(frame, rgb=steady)
+            yield replace(frame, rgb=pipe.finished(steady, frame.rgb.shape[:2], side=side))
 
 
 def _groups(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
@@ -130,25 +127,11 @@ def _groups(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
         yield group
 
 
-def _batch_size(pipe: TranslationPipeline, width: int, height: int, side: int | None) -> int:
+def _batch_size(pipe: TranslationPipeline, film: Film, side: int | None) -> int:
     side = pipe.side if side is None else side
-    scale = min(1.0, side / min(width, height)) if side else 1.0
-    pixels = max(1, round(width * scale) * round(height * scale))
-    worth = _BATCH_PIXELS.get(pipe.device.type, _BATCH_PIXELS_ELSEWHERE)
-    return min(max(1, worth // pixels), _LARGEST_BATCH)
-
-
-def _shrunk(rgb: np.ndarray, side: int | None) -> np.ndarray:
-    height, width = rgb.shape[:2]
-    if not side or min(height, width) <= side:
-        return rgb
-    scale = side / min(height, width)
-    smaller = (max(1, round(height * scale)), max(1, round(width * scale)))
-    return _resized(rgb, smaller, Image.Resampling.LANCZOS)
-
-
-def _resized(rgb: np.ndarray, shape: tuple[int, ...], how: Image.Resampling) -> np.ndarray:
-    return np.array(Image.fromarray(rgb).resize((shape[1], shape[0]), how))
+    scale = min(1.0, side / min(film.width, film.height)) if side else 1.0
+    worth = _BATCH_PIXELS if pipe.device.type == "cpu" else _BATCH_PIXELS_ELSEWHERE
+    return min(max(1, int(worth / (scale**2 * film.width * film.height))), _LARGEST_BATCH)
 
 
 def _fast_arithmetic(device: torch.device) -> torch.autocast:
