@@ -7,6 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from multigan.plugins.translation.camera import camera_shift, shifted
+
+# Shape suffixes: C colours, H and W pixels of a frame or drawing, h and w half as many.
 LONGEST = 0.95  # the most that memory may weigh, at strength 1: about 20 frames
 SURE = 4.0  # levels out of 255 by which still surroundings may differ, beyond their grain
 MOST_GRAIN = 4.0  # levels of blurred difference up to which it can be grain and not a moving camera
@@ -14,18 +17,18 @@ CUT = 0.25  # where less of the picture than this is as it was, it is another sc
 
 
 class TemporalSmoothing:
-    """Averages drawings over time where the scene stands still, and nowhere else.
+    """Averages drawings over time where the scene stays as it was, and nowhere else.
 
     It remembers two running averages with the same weights: of what was given and of what was
-    drawn. Where a new frame agrees with the remembered one, the remembered drawing is blended in.
-    Since the comparison is with all that the memory is made of, and not with the last frame, slow
-    changes cannot creep past it and leave ghosts. (In the spirit of temporal anti-aliasing, which
-    rejects its history likewise: Karis 2014; and of temporal noise filters in video coding.)
+    drawn. Both are moved along with the camera. Where a new frame then agrees with the remembered
+    one, the remembered drawing is blended in. Since the comparison is with all that the memory is
+    made of, and not with the last frame, slow changes cannot creep past it and leave ghosts.
+    Temporal anti-aliasing rejects its history in this way (Karis 2014).
 
-    Agreement is judged on differences averaged over 6x6 pixels, in which grain cancels and motion
-    does not, and which spread to their surroundings, because a network's lines reach beyond what
-    moved. How much grain there is shows in the median difference, as long as it is small enough to
-    be grain. A new size or scene starts afresh.
+    Agreement is judged on 6x6 pixels at a time, in which grain cancels and motion does not, and
+    disagreement spreads to its surroundings, because a network's lines reach beyond what moved. How
+    much grain there is shows in the median difference, as long as it is small enough to be grain. A
+    new size or scene starts afresh.
 
     Args:
         strength: 0 leaves every drawing as it is, 1 averages over about 20 frames.
@@ -38,12 +41,11 @@ class TemporalSmoothing:
         if not 0.0 <= strength <= 1.0:
             raise ValueError(f"strength must be from 0 to 1, not {strength}")
         self.weight = LONGEST * strength
-        self._given: Tensor | None = None
-        self._drawn: Tensor | None = None
+        self._memory: tuple[Tensor, Tensor] | None = None  # of frames and drawings
 
     def reset(self) -> None:
         """Forgets everything."""
-        self._given = self._drawn = None
+        self._memory = None
 
     @torch.inference_mode()
     def __call__(self, given: np.ndarray, drawn: np.ndarray) -> np.ndarray:
@@ -59,31 +61,62 @@ class TemporalSmoothing:
         if self.weight == 0.0:
             return drawn
         x_1CHW, y_1CHW = _tensor(given), _tensor(drawn)
-        if self._given is None or self._drawn is None or self._given.shape != x_1CHW.shape:
-            self._given, self._drawn = x_1CHW, y_1CHW
+        memory = self._memory
+        if memory is None or memory[0].shape != x_1CHW.shape or memory[1].shape != y_1CHW.shape:
+            self._memory = x_1CHW, y_1CHW
             return drawn
-        still_11HW = _still(x_1CHW - self._given)
-        if still_11HW.mean() < CUT:
-            self._given, self._drawn = x_1CHW, y_1CHW
+        x_before, y_before = _follow(memory, x_1CHW)
+        still_11hw = _still(x_1CHW - x_before)
+        if still_11hw.mean() < CUT:
+            self._memory = x_1CHW, y_1CHW
             return drawn
-        weight_11HW = still_11HW.mul_(self.weight)
-        self._given = x_1CHW.lerp_(self._given, weight_11HW)
-        self._drawn = y_1CHW.lerp_(self._drawn, weight_11HW)
-        return self._drawn.round().to(torch.uint8)[0].permute(1, 2, 0).numpy()
+        weight_11hw = still_11hw.mul_(self.weight)
+        x_1CHW.lerp_(x_before, _enlarged(weight_11hw, x_1CHW))
+        y_1CHW.lerp_(y_before, _enlarged(weight_11hw, y_1CHW))
+        self._memory = x_1CHW, y_1CHW
+        return y_1CHW.round().to(torch.uint8)[0].permute(1, 2, 0).numpy()
+
+
+def _follow(memory: tuple[Tensor, Tensor], x_1CHW: Tensor) -> tuple[Tensor, Tensor]:
+    """What is remembered of frame and drawing, moved as the camera has moved."""
+    x_before, y_before = memory
+    dy, dx = camera_shift(x_before.mean(1, keepdim=True), x_1CHW.mean(1, keepdim=True))
+    if dy == dx == 0.0:
+        return memory
+    larger = y_before.shape[-1] / x_before.shape[-1]  # a model may enlarge
+    return (
+        shifted(x_before, dy, dx).clamp_(0, 255),
+        shifted(y_before, larger * dy, larger * dx).clamp_(0, 255),
+    )
 
 
 def _still(difference_1CHW: Tensor) -> Tensor:
-    """1 where a picture stands still, 0 where it moves, (1, 1, H, W)."""
-    height, width = difference_1CHW.shape[-2:]
-    half = F.avg_pool2d(difference_1CHW, 2, ceil_mode=True)
-    blurred = F.avg_pool2d(half, 3, stride=1, padding=1, count_include_pad=False)
-    distance = blurred.abs_().amax(dim=1, keepdim=True)
-    grain = float(distance.median())
-    # Beyond what grain can be, the camera moves: then a large median must not excuse anything.
-    allowed = SURE + 3.0 * max(0.0, min(grain, 2.0 * MOST_GRAIN - grain))
+    """1 where a picture stands still, 0 where it moves, (1, 1, h, w) at half its size."""
+    net = _blurred(difference_1CHW).abs_().amax(dim=1, keepdim=True)
+    # Fine texture that slides cancels like grain; but there is more of it than elsewhere.
+    gross = _blurred(difference_1CHW.abs()).amax(dim=1, keepdim=True)
+    grain = _grain(gross, 4 * MOST_GRAIN)
+    excess = gross - 1.5 * grain
+    distance = torch.maximum(net, excess)
+    allowed = SURE + 3.0 * _grain(net, MOST_GRAIN)
     near = F.max_pool2d(distance, 5, stride=1, padding=2)
-    still = (2.0 - near / allowed).clamp_(0.0, 1.0)
-    return F.interpolate(still, size=(height, width), mode="bilinear", align_corners=False)
+    return (2.0 - near / allowed).clamp_(0.0, 1.0)
+
+
+def _grain(distance_11hw: Tensor, most: float) -> float:
+    """The median; but beyond what can be grain the camera moves, and nothing must be excused."""
+    median = float(distance_11hw.median())
+    return max(0.0, min(median, 2.0 * most - median))
+
+
+def _blurred(x_1CHW: Tensor) -> Tensor:
+    """Means of 6x6 pixels at half the size."""
+    half = F.avg_pool2d(x_1CHW, 2, ceil_mode=True)
+    return F.avg_pool2d(half, 3, stride=1, padding=1, count_include_pad=False)
+
+
+def _enlarged(x_11hw: Tensor, like: Tensor) -> Tensor:
+    return F.interpolate(x_11hw, size=like.shape[-2:], mode="bilinear", align_corners=False)
 
 
 def _tensor(pixels: np.ndarray) -> Tensor:
