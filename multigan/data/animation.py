@@ -31,7 +31,7 @@ def is_animated(path: Path) -> bool:
     """Whether a picture file has several frames; False for what is no picture."""
     try:
         with Image.open(path, formats=list(ANIMATIONS.values())) as image:
-            return getattr(image, "n_frames", 1) > 1
+            return getattr(image, "is_animated", False)
     except Exception:  # damaged files raise almost anything; reading it as a picture will say what
         return False
 
@@ -63,8 +63,10 @@ class AnimationReader:
 
     def frames(self) -> Iterator[Frame]:
         """All frames as a player composes them."""
-        time = Fraction(0)
-        for number in range(self.film.num_frames or 0):
+        time, expected = Fraction(0), self.film.num_frames
+        for number in itertools.count():
+            if number == expected:
+                return
             try:
                 self._image.seek(number)
                 self._image.load()
@@ -73,8 +75,10 @@ class AnimationReader:
                 if number == 0:
                     why = f"no frame of it can be decoded ({reason(error)})"
                     raise DataError(f"{self.path}: {why}; copy or export it again") from error
-                of = f"{number} of {self.film.num_frames} frames could be decoded"
-                self.problems = [f"{self.path}: damaged or cut short; {of}"]
+                of = "" if expected is None else f" of {expected}"
+                self.problems = [
+                    f"{self.path}: damaged or cut short; {number}{of} frames could be decoded"
+                ]
                 return
             shown = self._image.info.get("duration", _UNSAID) * TICK
             yield Frame(rgb, alpha, time=time, duration=shown)
@@ -96,7 +100,7 @@ class AnimationReader:
             *image.size,
             rate=1 / seconds if seconds else Fraction(10),
             tick=TICK,
-            num_frames=getattr(image, "n_frames", 1),
+            num_frames=_count(image),
             plays=plays,
             transparent=image.has_transparency_data,
         )
@@ -161,6 +165,13 @@ class AnimationWriter:
         tick = _GIF_TICK if self.format == "GIF" else 1
         ends = [round(time / (tick * TICK)) for time in (*self._times, self._end)]
         return [tick * max(after - before, 0) for before, after in itertools.pairwise(ends)]
+
+
+def _count(image: ImageFile.ImageFile) -> int | None:
+    try:
+        return getattr(image, "n_frames", 1)
+    except Exception:  # it is cut short; as many as can be read will be
+        return None
 
 
 def _plain(frame: Frame) -> Image.Image:
