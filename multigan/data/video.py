@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -128,9 +129,7 @@ class VideoReader:
             width, height, aspect = height, width, 1 / aspect
         rate = stream.average_rate or stream.guessed_rate or DEFAULT_RATE
         tick = stream.time_base or 1 / rate
-        count = stream.frames or None
-        if count is None and stream.duration:
-            count = math.floor(stream.duration * tick * rate)
+        count = stream.frames or math.floor(_seconds(self._container, stream) * rate) or None
         metadata = {k: v for k, v in self._container.metadata.items() if k not in _TECHNICAL}
         return Film(
             width,
@@ -179,6 +178,17 @@ def _moving_pictures(container: av.container.InputContainer, path: Path) -> av.V
         raise DataError(f"{path}: its video codec is not known here; convert it to H.264 first")
     stream.thread_type = "AUTO"
     return stream
+
+
+def _seconds(container: av.container.InputContainer, stream: av.VideoStream) -> Fraction:
+    """How long the pictures last, as far as the file says; else how long all of it does."""
+    if stream.duration and stream.time_base:
+        return stream.duration * stream.time_base
+    said = re.fullmatch(r"(\d+):(\d+):(\d+\.?\d*)", stream.metadata.get("DURATION", ""))
+    if said:  # Matroska
+        hours, minutes, seconds = (Fraction(part) for part in said.groups())
+        return 3600 * hours + 60 * minutes + seconds
+    return Fraction(container.duration or 0, 1_000_000)
 
 
 def _orientation(frame: av.VideoFrame) -> int:

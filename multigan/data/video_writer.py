@@ -142,7 +142,7 @@ class _Sound:
         self.source, self.target = source, target
         self.container = open_video(source)
         streams = self.container.streams.audio
-        self.codecs = [stream.codec_context.name for stream in streams]
+        self.codecs = [stream.codec_context.codec.canonical_name for stream in streams]
         self.start = Fraction(self.container.start_time or 0, 1_000_000)
         try:
             self.copies = {s.index: target.add_stream_from_template(s) for s in streams}
