@@ -28,4 +28,11 @@ PLUGIN = Plugin(
         "photo-l1": "distance of the drawings from the photos",
     },
     data={"builtin:sketches": "the scenes as line drawings, a second domain to translate to"},
+    imports="multigan.plugins.translation.peers.layouts:imported",
+    layouts={
+        "cyclegan-resnet": "ResNet generators of pytorch-CycleGAN-and-pix2pix",
+        "pix2pix-unet": "U-Nets of pytorch-CycleGAN-and-pix2pix",
+        "cut-resnet": "generators of contrastive-unpaired-translation (CUT, FastCUT)",
+        "animegan2": "generators of animegan2-pytorch",
+    },
 )

@@ -22,6 +22,10 @@ def translate(
     model: Annotated[
         str | None, typer.Option(help="Instead of a style: a run, a model folder or a hub id.")
     ] = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option(help="Instead of a style: another project's checkpoint; see 'list imports'."),
+    ] = None,
     direction: Annotated[
         str | None, typer.Option(help="For models that know several: ab, ba.")
     ] = None,
@@ -41,8 +45,10 @@ def translate(
     ] = None,
 ) -> None:
     """Turn pictures and films into another style: photo.jpg becomes photo-cartoon.jpg."""
-    if (style is None) == (model is None):
-        raise PluginError("say either --style NAME (see 'multigan list styles') or --model RUN")
+    if [style, model, weights].count(None) != 2:
+        raise PluginError(
+            "say one of --style NAME (see 'multigan list styles'), --model RUN and --weights FILE"
+        )
     # Mistakes are told before torch is imported, which takes over a second.
     from multigan import registry
     from multigan.data.media import read_image, write_image
@@ -50,7 +56,7 @@ def translate(
 
     if style is not None:
         registry.shipped_model("translation", style)
-    jobs, problems = plan(paths, _label(style, model), output)
+    jobs, problems = plan(paths, weights.stem if weights else _label(style, model), output)
     for problem in problems:
         print(f"error: {problem}", file=sys.stderr)
 
@@ -60,9 +66,16 @@ def translate(
         from multigan.plugins.translation.progress import film_progress
         from multigan.plugins.translation.video import translate_film
 
-        pipe = pipeline(model or "translation", style=style, device=device)
+        if weights is not None:
+            from multigan.inference.foreign import open_checkpoint
+
+            pipe = open_checkpoint(weights, device=device)
+        else:
+            pipe = pipeline(model or "translation", style=style, device=device)
         if not isinstance(pipe, TranslationPipeline):
-            raise PluginError(f"{model} is a model of another kind; it cannot translate pictures")
+            raise PluginError(
+                f"{weights or model} is a model of another kind; it cannot translate pictures"
+            )
         for job in jobs:
             try:
                 if job.film:
