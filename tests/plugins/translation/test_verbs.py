@@ -236,7 +236,8 @@ def film(path, count=5, size=(48, 40), sound=None, noisy=False):
 def contents(path):
     with av.open(str(path)) as container:
         video = sum(1 for _ in container.decode(video=0))
-        return video, [stream.codec_context.codec.canonical_name for stream in container.streams.audio]
+        codecs = [stream.codec_context.codec for stream in container.streams.audio]
+        return video, [codec.canonical_name for codec in codecs]
 
 
 def test_a_film_becomes_a_film_with_its_sound(translate, tmp_path):
