@@ -7,6 +7,7 @@ odd one is made even by repeating its last row or column.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
@@ -17,6 +18,7 @@ import av
 import numpy as np
 from av.video.reformatter import ColorRange, VideoReformatter
 
+from multigan.data.files import reason
 from multigan.data.film import Film, Frame, whole_file
 from multigan.data.pixels import over_white
 from multigan.data.video import BT709, BT2020, PRECISE, open_video
@@ -36,6 +38,8 @@ def video_writer(path: Path, film: Film) -> Iterator[VideoWriter]:
         try:
             yield writer
             writer.finish()
+        except av.FFmpegError as error:
+            raise DataError(f"{path}: cannot be written ({reason(error)})") from error
         finally:
             writer.close()
 
@@ -210,8 +214,6 @@ def _stored_matrix(film: Film) -> int:
 
 def _holds_sound(source: Path, suffix: str) -> bool:
     """Tries it: only the muxer knows which codecs it takes."""
-    import io
-
     container = open_video(source)
     try:
         target = av.open(io.BytesIO(), "w", format=_MUXER[suffix])

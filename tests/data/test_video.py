@@ -57,6 +57,8 @@ def make(
         if aspect is not None:
             stream.codec_context.sample_aspect_ratio = aspect
         if rotation is not None:
+            if not hasattr(stream, "set_display_rotation"):
+                pytest.skip("this PyAV reads rotations, but cannot write one")
             stream.set_display_rotation(rotation)
         audio = container.add_stream(sound, rate=48000) if sound else None
         if audio is not None:

@@ -116,7 +116,7 @@ def _groups(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
     """Up to `size` frames that follow each other and have the same height and width."""
     group: list[Frame] = []
     for frame in frames:
-        if group and (len(group) == size or frame.rgb.shape != group[0].rgb.shape):
+        if group and frame.rgb.shape != group[0].rgb.shape:
             yield group
             group = []
         group.append(frame)
@@ -140,7 +140,8 @@ def _fast_arithmetic(device: torch.device) -> torch.autocast:
     Elsewhere it is emulated, and slower than float32.
     """
     if device.type == "cpu":
-        able = torch.cpu.get_capabilities()
+        ask = getattr(torch.cpu, "get_capabilities", dict)  # older torch cannot say
+        able = ask()
         fast = any(able.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
     else:
         fast = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
