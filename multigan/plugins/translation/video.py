@@ -140,8 +140,8 @@ def _fast_arithmetic(device: torch.device) -> torch.autocast:
     Elsewhere it is emulated, and slower than float32.
     """
     if device.type == "cpu":
-        ask = getattr(torch.cpu, "get_capabilities", dict)  # older torch cannot say
-        able = ask()
+        ask: Callable[[], dict[str, object]] = getattr(torch.cpu, "get_capabilities", dict)
+        able = ask()  # nothing from an older torch, which cannot say
         fast = any(able.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
     else:
         fast = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
