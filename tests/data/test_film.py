@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from multigan.data.film import FILMS, write_film
+from multigan.data.film import ANIMATIONS, write_film
 from multigan.errors import DataError
 
 
@@ -48,7 +48,7 @@ def test_transparent_pictures_stand_on_white(tmp_path: Path) -> None:
     assert pictures[0].min() > 250
 
 
-@pytest.mark.parametrize("suffix", [suffix for suffix in FILMS if suffix != ".mp4"])
+@pytest.mark.parametrize("suffix", list(ANIMATIONS))
 def test_animations_keep_every_picture(tmp_path: Path, suffix: str) -> None:
     path = write_film(frames(5), tmp_path / f"film{suffix}", rate=10)
     with Image.open(path) as film:

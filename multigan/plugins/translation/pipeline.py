@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from multigan.data.media import Picture, read_image, to_picture
 from multigan.data.pixels import untranspose
 from multigan.errors import CheckpointError, DataError, PluginError
 from multigan.inference.pipeline import Pipeline
+from multigan.plugins.translation import video
 
 ImageInput = str | os.PathLike[str] | Image.Image | np.ndarray | Tensor | Picture
 
@@ -101,14 +102,21 @@ class TranslationPipeline(Pipeline):
         tile: int = TILE,
     ) -> Picture:
         """Translates a decoded picture; everything but its colours stays as it was."""
-        height, width = picture.rgb.shape[:2]
-        side = self.side if side is None else side
-        shorter = min(height, width)
-        # Blocks are of one size, so that pixels are pixels: the side is met as nearly as can be.
-        block = max(1, round(shorter / side)) if side else 1
-        scale = 1 / block if self.blocks else min(1.0, (side or shorter) / shorter)
-        smaller = _scaled(picture.rgb, scale, Image.Resampling.LANCZOS)
+        smaller = self.shrunk(picture.rgb, side=side)
         drawn = self.translate_array(smaller, direction=direction, tile=tile)
+        return replace(picture, rgb=self.finished(drawn, picture.rgb.shape[:2], side=side))
+
+    def shrunk(self, rgb: np.ndarray, *, side: int | None = None) -> np.ndarray:
+        """A picture, uint8 (H, W, 3), at the size at which it is drawn."""
+        block, scale = self._scale(rgb.shape[:2], side)
+        return _scaled(rgb, 1 / block if self.blocks else scale, Image.Resampling.LANCZOS)
+
+    def finished(
+        self, drawn: np.ndarray, size: tuple[int, ...], *, side: int | None = None
+    ) -> np.ndarray:
+        """A drawing in the style's colours, at the height and width of the picture."""
+        height, width = size
+        block, scale = self._scale(size, side)
         if self.colours:
             drawn = _with_palette(drawn, self.colours)
         if self.blocks:
@@ -116,7 +124,52 @@ class TranslationPipeline(Pipeline):
         elif scale < 1:
             large = Image.fromarray(drawn).resize((width, height), Image.Resampling.BICUBIC)
             drawn = np.array(large)
-        return replace(picture, rgb=drawn[:height, :width])
+        return drawn[:height, :width]
+
+    def stream(
+        self,
+        frames: Iterable[ImageInput],
+        *,
+        direction: str | None = None,
+        side: int | None = None,
+        smooth: float = video.SMOOTH,
+        batch: int = 1,
+    ) -> Iterator[np.ndarray]:
+        """Translates frames that follow each other, such as a webcam's, as they come.
+
+        Args:
+            frames: Any iterable of pictures, as for calling the pipeline.
+            direction: As for pictures.
+            side: As for pictures.
+            smooth: Strength of the smoothing over time, 0 to 1, which takes the flicker out of what
+                stands still; 0 makes every frame independent of the others.
+            batch: Frames drawn at once. More than one is faster on a GPU, and comes as much later.
+
+        Yields:
+            uint8 (H, W, 3), one for each frame.
+
+        Raises:
+            DataError: Something that is not a picture.
+            PluginError: The model does not know the direction.
+            ValueError: ``smooth`` outside of [0, 1], or ``batch`` below 1.
+        """
+        arrays = (picture.rgb for frame in frames for picture in _pictures(frame))
+        return video.stream(
+            self, arrays, direction=direction, side=side, smooth=smooth, batch=batch
+        )
+
+    @torch.inference_mode()
+    def translate_batch(self, rgb: np.ndarray, *, direction: str | None = None) -> np.ndarray:
+        """Translates uint8 (N, H, W, 3) to the same, at once where no picture has to be tiled."""
+        height, width = rgb.shape[1:3]
+        rows, columns = self._padded(height), self._padded(width)
+        tiled = self.halo is not None and rows * columns > TILE * TILE
+        if tiled or len(rgb) == 1:
+            return np.stack([self.translate_array(one, direction=direction) for one in rgb])
+        generator = self.components[self._generator_name(direction)]
+        x_BCHW = torch.cat([self._window(one, 0, rows, 0, columns) for one in rgb])
+        drawn_BCHW = generator(x_BCHW.contiguous(memory_format=torch.channels_last))
+        return np.stack([_to_uint8(drawn)[:height, :width] for drawn in drawn_BCHW])
 
     @torch.inference_mode()
     def translate_array(
@@ -148,6 +201,13 @@ class TranslationPipeline(Pipeline):
                 pixels = _to_uint8(drawn)[: height - top, : width - left]
                 result[top : min(bottom, height), left : min(right, width)] = pixels
         return result
+
+    def _scale(self, size: tuple[int, ...], side: int | None) -> tuple[int, float]:
+        """Side of a block in pixels, and by how much a picture is made smaller before drawing."""
+        side = self.side if side is None else side
+        shorter = min(size)
+        # Blocks are of one size, so that pixels are pixels: the side is met as nearly as can be.
+        return (max(1, round(shorter / side)), min(1.0, side / shorter)) if side else (1, 1.0)
 
     def _generator_name(self, direction: str | None) -> str:
         name = next(iter(self.directions)) if direction is None else direction

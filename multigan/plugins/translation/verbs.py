@@ -1,22 +1,21 @@
-"""``multigan translate``: pictures in, pictures out. Importing this imports no torch."""
+"""``multigan translate``: pictures and films into another style. Importing it imports no torch."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from multigan.errors import DataError, MultiganError, PluginError
+from multigan.errors import MultiganError, PluginError
 
 app = typer.Typer()
 
 
 @app.command()
 def translate(
-    paths: Annotated[list[Path], typer.Argument(help="Pictures and folders of pictures.")],
+    paths: Annotated[list[Path], typer.Argument(help="Pictures, films, and folders of them.")],
     style: Annotated[
         str | None, typer.Option(help="A style that comes with multigan; see 'list styles'.")
     ] = None,
@@ -39,12 +38,16 @@ def translate(
     mask: Annotated[
         Path | None, typer.Option(help="For inpainting: a picture, white where to fill.")
     ] = None,
+    smooth: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Of films: how much flicker to take out; 0: none."),
+    ] = 0.8,
     device: Annotated[str | None, typer.Option(help="cpu, cuda ...")] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="A file for one picture, else a folder.")
+        Path | None, typer.Option("--output", "-o", help="A file for one input, else a folder.")
     ] = None,
 ) -> None:
-    """Turn pictures into another style: photo.jpg becomes photo-cartoon.jpg."""
+    """Turn pictures and films into another style: photo.jpg becomes photo-cartoon.jpg."""
     if [style, model, weights].count(None) != 2:
         raise PluginError(
             "say one of --style NAME (see 'multigan list styles'), --model RUN and --weights FILE"
@@ -52,15 +55,20 @@ def translate(
     # Mistakes are told before torch is imported, which takes over a second.
     from multigan import registry
     from multigan.data.media import read_image, write_image
+    from multigan.plugins.translation.targets import plan
 
     if style is not None:
         registry.shipped_model("translation", style)
-    jobs, problems = _plan(paths, weights.stem if weights else _label(style, model), output)
+    jobs, problems = plan(paths, weights.stem if weights else _label(style, model), output)
+    for problem in problems:
+        print(f"error: {problem}", file=sys.stderr)
 
     if jobs:
         from multigan.inference.pipeline import pipeline
         from multigan.plugins.translation.pipeline import TranslationPipeline
+        from multigan.plugins.translation.progress import film_progress
         from multigan.plugins.translation.restoration.pipeline import InpaintingPipeline, masked
+        from multigan.plugins.translation.video import translate_film
 
         if weights is not None:
             from multigan.inference.foreign import open_checkpoint
@@ -74,16 +82,29 @@ def translate(
             )
         if mask is not None and not isinstance(pipe, InpaintingPipeline):
             raise PluginError("--mask is for inpainting models; leave it out")
-        for source, target in jobs:
+        for job in jobs:
             try:
-                picture = read_image(source)
-                if mask is not None:
-                    picture = masked(picture, mask)
-                picture = pipe.translate(picture, direction=direction, side=side)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                print(write_image(picture, target))
+                if job.film and mask is not None:
+                    raise PluginError(f"{job.source} is a film; --mask is for pictures")
+                if job.film:
+                    with film_progress(job.source.name) as progress:
+                        warnings = translate_film(
+                            pipe, job.source, job.target,
+                            direction=direction, side=side, smooth=smooth, progress=progress,
+                        )  # fmt: skip
+                    for warning in warnings:
+                        print(f"warning: {warning}", file=sys.stderr)
+                    print(job.target)
+                else:
+                    picture = read_image(job.source)
+                    if mask is not None:
+                        picture = masked(picture, mask)
+                    picture = pipe.translate(picture, direction=direction, side=side)
+                    job.target.parent.mkdir(parents=True, exist_ok=True)
+                    print(write_image(picture, job.target))
             except (MultiganError, OSError) as error:
-                problems.append(f"{source}: {error}" if isinstance(error, OSError) else str(error))
+                known = isinstance(error, MultiganError)
+                problems.append(str(error) if known else f"{job.source}: {error}")
                 print(f"error: {problems[-1]}", file=sys.stderr)
     if problems:
         raise typer.Exit(2)
@@ -95,59 +116,3 @@ def _label(style: str | None, model: str | None) -> str:
         return style
     path = Path(str(model))
     return path.parent.name if path.name == "model" else path.name
-
-
-def _plan(
-    paths: list[Path], label: str, output: Path | None
-) -> tuple[list[tuple[Path, Path]], list[str]]:
-    """Decides what is written where.
-
-    Returns:
-        (source, target) pairs, and the problems of paths that cannot be read, already printed.
-    """
-    jobs: list[tuple[Path, Path]] = []
-    problems: list[str] = []
-    single = len(paths) == 1 and not paths[0].is_dir()
-    for path in paths:
-        try:
-            jobs += list(_targets(path, label, output, single=single))
-        except DataError as error:
-            problems.append(str(error))
-            print(f"error: {error}", file=sys.stderr)
-    taken: dict[Path, Path] = {}
-    sources = {source.resolve() for source, _ in jobs}
-    for source, target in jobs:
-        if target.resolve() in sources:
-            raise DataError(f"{target} would overwrite an input; choose another -o")
-        if target in taken:
-            raise DataError(f"{taken[target]} and {source} would both become {target}")
-        taken[target] = source
-    return jobs, problems
-
-
-def _targets(
-    path: Path, label: str, output: Path | None, *, single: bool
-) -> Iterator[tuple[Path, Path]]:
-    from multigan.data.media import SUFFIXES, list_images
-
-    def named(file: Path) -> str:
-        # A file without a suffix that we can write gets the format that it turns out to have.
-        return f"{file.stem}-{label}{file.suffix}"
-
-    if path.is_dir():
-        folder = output or path.with_name(f"{path.resolve().name}-{label}")
-        for file in list_images(path):
-            yield file, folder / file.relative_to(path).with_name(named(file))
-    elif not path.exists():
-        raise DataError(f"{path} does not exist")
-    elif output is None:
-        yield path, path.with_name(named(path))
-    elif output.is_dir() or output.suffix.lower() not in SUFFIXES:
-        if output.suffix and not output.is_dir():
-            known = ", ".join(sorted(SUFFIXES))
-            raise DataError(f"{output}: cannot write {output.suffix} files; choose one of: {known}")
-        yield path, output / named(path)
-    elif single:
-        yield path, output
-    else:
-        raise DataError(f"{output} is one file, but there are several pictures; name a folder")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -233,3 +234,122 @@ def test_a_mask_says_what_is_filled(translate, inpainting, tmp_path):
     assert code == 2 and "give a mask" in err
     code, _, err = translate(source, "--mask", tmp_path / "mask.png")
     assert code == 2 and "--mask is for inpainting" in err
+
+
+# -- films ----------------------------------------------------------------------------------------
+
+
+def film(path, count=5, size=(48, 40), sound=None, noisy=False):
+    """A square that walks; `sound` names a codec; noise makes all frames of one length."""
+    rng = np.random.default_rng(0)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264" if path.suffix != ".avi" else "mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        audio = container.add_stream(sound, rate=48000, layout="mono") if sound else None
+        for number in range(count):
+            rgb = np.full((size[1], size[0], 3), 80, np.uint8)
+            if noisy:
+                rgb = rng.integers(0, 256, rgb.shape, dtype=np.uint8)
+            rgb[10:20, 4 * number : 4 * number + 10] = 250
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(rgb, format="rgb24")))
+        container.mux(stream.encode())
+        if audio is not None:
+            samples = av.AudioFrame.from_ndarray(
+                np.zeros((1, 4800 * count), np.float32), format="fltp", layout="mono"
+            )
+            samples.sample_rate = 48000
+            container.mux(audio.encode(samples))
+            container.mux(audio.encode())
+    return path
+
+
+def contents(path):
+    with av.open(str(path)) as container:
+        video = sum(1 for _ in container.decode(video=0))
+        codecs = [stream.codec_context.codec for stream in container.streams.audio]
+        return video, [codec.canonical_name for codec in codecs]
+
+
+def test_a_film_becomes_a_film_with_its_sound(translate, tmp_path):
+    code, out, err = translate(film(tmp_path / "clip.mp4", sound="aac"))
+    assert (code, err) == (0, "")
+    assert out.strip() == str(tmp_path / "clip-ink.mp4")
+    assert contents(tmp_path / "clip-ink.mp4") == (5, ["aac"])
+
+
+def test_old_and_odd_films_become_what_players_know(translate, tmp_path):
+    old, odd = film(tmp_path / "a.avi", sound="mp3"), film(tmp_path / "b.avi", sound="pcm_u8")
+    assert translate(old, odd)[0] == 0
+    assert contents(tmp_path / "a-ink.mp4") == (5, ["mp3"])
+    assert contents(tmp_path / "b-ink.mkv") == (5, ["pcm_u8"])
+    code, _, err = translate(odd, "-o", tmp_path / "c.webm")
+    assert code == 2 and len(err.splitlines()) == 1 and "write a .mkv" in err
+
+
+def test_an_animation_stays_one_and_a_film_can_become_one(translate, tmp_path):
+    images = [Image.new("RGB", (40, 30), (60 * i, 90, 20)) for i in range(4)]
+    images[0].save(
+        tmp_path / "x.gif", save_all=True, append_images=images[1:], duration=120, loop=0
+    )
+    assert translate(tmp_path / "x.gif")[0] == 0
+    with Image.open(tmp_path / "x-ink.gif") as image:
+        assert (image.n_frames, image.info["duration"], image.info["loop"]) == (4, 120, 0)
+    assert translate(film(tmp_path / "clip.mp4"), "-o", tmp_path / "clip.webp")[0] == 0
+    with Image.open(tmp_path / "clip.webp") as image:
+        assert (image.format, image.n_frames) == ("WEBP", 5)
+
+
+def test_a_folder_may_hold_both_and_bad_films_are_passed_over(translate, tmp_path):
+    (tmp_path / "day" / "one").mkdir(parents=True)
+    picture(tmp_path / "day" / "a.png")
+    film(tmp_path / "day" / "one" / "b.mov")
+    (tmp_path / "day" / "broken.mp4").write_bytes(b"not a film")
+    code, out, err = translate(tmp_path / "day")
+    assert code == 2 and len(err.splitlines()) == 1 and "broken.mp4" in err
+    assert len(out.splitlines()) == 2
+    assert (tmp_path / "day-ink" / "a-ink.png").is_file()
+    assert contents(tmp_path / "day-ink" / "one" / "b-ink.mov") == (5, [])
+
+
+@pytest.mark.parametrize(
+    ("source", "output", "word"),
+    [
+        ("clip.mp4", "x.jpg", "is a film"),
+        ("x.png", "x.mp4", "is a picture"),
+        ("clip.mp4", "x.avi", "cannot write .avi"),
+    ],
+)
+def test_pictures_and_films_are_not_turned_into_each_other(
+    translate, tmp_path, source, output, word
+):
+    film(tmp_path / "clip.mp4")
+    picture(tmp_path / "x.png")
+    code, out, err = translate(tmp_path / source, "-o", tmp_path / "out" / output)
+    assert code == 2 and out == "" and word in err and len(err.splitlines()) == 1
+
+
+def test_a_film_cut_short_is_translated_as_far_as_it_goes(translate, tmp_path):
+    whole = film(tmp_path / "whole.avi", count=40, noisy=True).read_bytes()
+    (tmp_path / "cut.avi").write_bytes(whole[: len(whole) * 2 // 3])
+    code, out, err = translate(tmp_path / "cut.avi")
+    assert code == 0 and len(err.splitlines()) == 1
+    assert err.startswith("warning: ") and "cut short" in err
+    assert 5 < contents(out.strip())[0] < 40
+
+
+def test_ctrl_c_leaves_nothing_half(translate, tmp_path, monkeypatch):
+    from multigan.data.video_writer import VideoWriter
+
+    def interrupted(self, frame):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(VideoWriter, "write", interrupted)
+    assert translate(film(tmp_path / "clip.mp4"))[0] == 130
+    assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
+
+
+def test_smooth_takes_a_share(translate, tmp_path):
+    source = film(tmp_path / "clip.mp4")
+    assert translate(source, "--smooth", "0")[0] == 0
+    code, _, err = translate(source, "--smooth", "1.5")
+    assert code == 2 and "smooth" in err

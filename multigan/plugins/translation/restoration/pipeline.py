@@ -82,6 +82,22 @@ class SuperResolutionPipeline(TranslationPipeline):
         )
         return _array(large_CHW)
 
+    def shrunk(self, rgb: np.ndarray, *, side: int | None = None) -> np.ndarray:
+        """A frame of a film, as it is."""
+        if side:
+            raise PluginError("super-resolution draws at a film's own size; leave --side out")
+        return rgb
+
+    def finished(
+        self, drawn: np.ndarray, size: tuple[int, ...], *, side: int | None = None
+    ) -> np.ndarray:
+        """An enlarged frame, as it is."""
+        return drawn
+
+    def translate_batch(self, rgb: np.ndarray, *, direction: str | None = None) -> np.ndarray:
+        """Enlarges uint8 (N, H, W, 3), one after the other."""
+        return np.stack([self.translate_array(one, direction=direction) for one in rgb])
+
 
 class InpaintingPipeline(TranslationPipeline):
     """Fills holes. What is outside of them stays as it is, bit for bit."""
@@ -143,6 +159,10 @@ class InpaintingPipeline(TranslationPipeline):
             rgb=np.where(hole[:, :, None], drawn, picture.rgb),
             alpha=None if (alpha == 255).all() else alpha,
         )
+
+    def translate_batch(self, rgb: np.ndarray, *, direction: str | None = None) -> np.ndarray:
+        """Refuses films, which have no holes."""
+        raise PluginError("an inpainting model fills holes of pictures; films have none")
 
     @torch.inference_mode()
     def fill(
