@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from multigan.data.media import Picture, read_image, to_picture
 from multigan.data.pixels import untranspose
 from multigan.errors import CheckpointError, DataError, PluginError
-from multigan.inference.pipeline import Pipeline
+from multigan.inference.pipeline import Exportable, Pipeline
 
 ImageInput = str | os.PathLike[str] | Image.Image | np.ndarray | Tensor | Picture
 
@@ -141,6 +141,35 @@ class TranslationPipeline(Pipeline):
                 pixels = _to_uint8(drawn)[: height - top, : width - left]
                 result[top : min(bottom, height), left : min(right, width)] = pixels
         return result
+
+    def exportable(self, *, direction: str | None = None) -> Exportable:
+        """One generator: pictures in [-1, 1] to the same, of any number, height and width.
+
+        Args:
+            direction: For models that know several; the first one by default.
+        """
+        unit, least = self.multiple, self._padded(1)
+        sizes = [(2, least + unit, least + 2 * unit), (1, least, least), (2, least, least + unit)]
+        draw = torch.Generator().manual_seed(0)
+        free = {0: "batch", 2: "height", 3: "width"}
+        notes = {
+            "direction": direction or next(iter(self.directions)),
+            "colours": "rgb",
+            "range": "-1 to 1",
+            "multiple": str(unit),
+            "minimum": str(least),
+        }
+        if self.halo is not None:
+            notes["halo"] = str(self.halo)
+        if self.side is not None:
+            notes["side"] = str(self.side)
+        return Exportable(
+            self.components[self._generator_name(direction)],
+            [{"photo": torch.rand(n, 3, h, w, generator=draw) * 2 - 1} for n, h, w in sizes],
+            output="picture",
+            free={"photo": free, "picture": free},
+            notes=notes,
+        )
 
     def _generator_name(self, direction: str | None) -> str:
         name = next(iter(self.directions)) if direction is None else direction
