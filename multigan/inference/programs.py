@@ -77,10 +77,7 @@ def read(format: str, path: Path, what: Exportable) -> Callable[[Inputs], Tensor
             return lambda inputs: torch.from_numpy(
                 session.run([what.output], {name: x.numpy() for name, x in inputs.items()})[0]
             )
-        if format == "pt2":
-            program = torch.export.load(path).module()
-        else:
-            program = torch.jit.load(str(path))
+        program = torch.export.load(path).module() if format == "pt2" else torch.jit.load(str(path))
     return torch.no_grad()(lambda inputs: program(*inputs.values()))
 
 

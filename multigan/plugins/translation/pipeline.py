@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -18,10 +19,12 @@ from multigan.data.media import Picture, read_image, to_picture
 from multigan.data.pixels import untranspose
 from multigan.errors import CheckpointError, DataError, PluginError
 from multigan.inference.pipeline import Exportable, Pipeline
+from multigan.plugins.translation.statistics import is_over_picture, with_statistics_of
 
 ImageInput = str | os.PathLike[str] | Image.Image | np.ndarray | Tensor | Picture
 
 TILE = 768  # pixels; one tile of the shipped styles needs about 300 MB
+WHOLE = 7  # tiles; so large a picture still goes at once through a network with statistics over it
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,8 @@ class TranslationPipeline(Pipeline):
 
     The model's facts say how pictures are fed: ``multiple`` (sizes are padded to multiples of it),
     ``minimum`` (smallest side), ``halo`` (pixels that an output pixel sees to each side; None for a
-    network with statistics over the whole picture, which cannot be cut into tiles),
+    network with statistics over the whole picture: it is cut into tiles only where it has a
+    ``reach``, see `multigan.plugins.translation.statistics`),
     ``directions`` (name -> generator; the first one is the default) and ``side`` (the shorter side
     at which larger pictures are translated; None for their own size). A style draws lines of a
     certain width in pixels: on a photo of 24 megapixels they would hardly be seen.
@@ -77,7 +81,8 @@ class TranslationPipeline(Pipeline):
             direction: For models that know several, such as ``"ba"``.
             side: Shorter side, in pixels, at which larger pictures are translated before they are
                 scaled up again; 0 keeps their own size; None is what the model is made for.
-            tile: Side of the tiles in which large pictures are computed, in pixels.
+            tile: Side of the tiles in which large pictures are computed, in pixels. For networks
+                with statistics over the picture, a picture is large from 7 tiles on.
 
         Raises:
             DataError: Something that is not a picture.
@@ -124,9 +129,14 @@ class TranslationPipeline(Pipeline):
         height, width = rgb.shape[:2]
         rows, columns = self._padded(height), self._padded(width)
         step = max(self.multiple, tile // self.multiple * self.multiple)
-        if self.halo is None or rows * columns <= step * step:
+        reach = self.halo
+        if reach is None and rows * columns > WHOLE * step * step:
+            reach = _reach(generator)
+            if reach is not None:
+                generator = with_statistics_of(generator, self._reduced(rgb, WHOLE * step * step))
+        if reach is None or rows * columns <= step * step:
             step = max(rows, columns)
-        halo = -(-(self.halo or 0) // self.multiple) * self.multiple
+        halo = -(-(reach or 0) // self.multiple) * self.multiple
         result = np.empty_like(rgb)
         for top, bottom in _spans(rows, step):
             for left, right in _spans(columns, step):
@@ -181,6 +191,14 @@ class TranslationPipeline(Pipeline):
     def _padded(self, side: int) -> int:
         return -(-max(side, self.minimum) // self.multiple) * self.multiple
 
+    def _reduced(self, rgb: np.ndarray, most: int) -> Tensor:
+        """The picture with so many pixels at most, as `_window` makes it."""
+        height, width = rgb.shape[:2]
+        scale = math.sqrt(most / (height * width))
+        smaller = (max(1, int(width * scale)), max(1, int(height * scale)))
+        small = np.array(Image.fromarray(rgb).resize(smaller, Image.Resampling.LANCZOS))
+        return self._window(small, 0, self._padded(smaller[1]), 0, self._padded(smaller[0]))
+
     def _window(self, rgb: np.ndarray, up: int, down: int, before: int, after: int) -> Tensor:
         """A part of the padded picture as (1, 3, H, W) in [-1, 1]."""
         height, width = rgb.shape[:2]
@@ -190,6 +208,14 @@ class TranslationPipeline(Pipeline):
         if any(missing):
             x_BCHW = F.pad(x_BCHW, missing, mode="replicate")
         return x_BCHW.contiguous(memory_format=torch.channels_last)
+
+
+def _reach(generator: nn.Module) -> int | None:
+    """How far an output pixel sees, given the statistics over the picture; None if not known."""
+    if not any(is_over_picture(module) for module in generator.modules()):
+        return None
+    reach: Any = getattr(generator, "reach", None)
+    return reach if isinstance(reach, int) else None
 
 
 def _spans(length: int, step: int) -> Iterator[tuple[int, int]]:

@@ -36,13 +36,15 @@ def translate(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="A file for one picture, else a folder.")
     ] = None,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Threads that read and write files beside the network.")
+    ] = 2,
 ) -> None:
     """Turn pictures into another style: photo.jpg becomes photo-cartoon.jpg."""
     if (style is None) == (model is None):
         raise PluginError("say either --style NAME (see 'multigan list styles') or --model RUN")
     # Mistakes are told before torch is imported, which takes over a second.
     from multigan import registry
-    from multigan.data.media import read_image, write_image
 
     if style is not None:
         registry.shipped_model("translation", style)
@@ -50,19 +52,18 @@ def translate(
 
     if jobs:
         from multigan.inference.pipeline import pipeline
+        from multigan.plugins.translation.folders import translate_files
         from multigan.plugins.translation.pipeline import TranslationPipeline
 
         pipe = pipeline(model or "translation", style=style, device=device)
         if not isinstance(pipe, TranslationPipeline):
             raise PluginError(f"{model} is a model of another kind; it cannot translate pictures")
-        for source, target in jobs:
-            try:
-                picture = pipe.translate(read_image(source), direction=direction, side=side)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                print(write_image(picture, target))
-            except (MultiganError, OSError) as error:
-                problems.append(f"{source}: {error}" if isinstance(error, OSError) else str(error))
-                print(f"error: {problems[-1]}", file=sys.stderr)
+        for made in translate_files(pipe, jobs, workers=workers, direction=direction, side=side):
+            if isinstance(made, MultiganError):
+                problems.append(str(made))
+                print(f"error: {made}", file=sys.stderr)
+            else:
+                print(made)
     if problems:
         raise typer.Exit(2)
 
