@@ -112,7 +112,9 @@ class Translate(v2.Transform):  # type: ignore[misc] # torchvision has no types
     def _loaded(self) -> Any:
         """The pipeline, from the first picture on."""
         if self._pipe is None:
-            pipe = pipeline(self.model, device=self.device)
+            # Networks are drawn before they are filled; later draws must not depend on it.
+            with torch.random.fork_rng(devices=[]):
+                pipe = pipeline(self.model, device=self.device)
             if not hasattr(pipe, "translate"):
                 raise PluginError(f"{self.model} is a model of another kind; it draws no pictures")
             self._pipe = pipe

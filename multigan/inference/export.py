@@ -67,7 +67,8 @@ def export_model(
         path: The file; by default the model's name with the format's suffix, here.
         format: One of `SUFFIXES`. safetensors holds the weights of all networks and no program.
         opset: Of ONNX; None is the exporter's choice.
-        half: Store weights in half precision; programs widen them and compute in single precision.
+        half: Store weights in half precision (in ONNX those of up to 8192 numbers stay single);
+            programs widen them and compute in single precision.
         options: Of the pipeline's ``exportable``, such as ``direction``.
 
     Raises:
@@ -197,9 +198,15 @@ def _notes(pipe: Pipeline) -> dict[str, str]:
 
 def _bake(module: nn.Module) -> None:
     """Replaces parametrised weights (spectral or weight normalisation) by their present values."""
-    for part in module.modules():
-        for name in list(getattr(part, "parametrizations", ())):
-            parametrize.remove_parametrizations(part, name)
+    for part in list(module.modules()):
+        if parametrize.is_parametrized(part):
+            present = {name: getattr(part, name) for name in part.parametrizations}
+            # The class that computes the weights belongs to the model of which this is a copy:
+            # torch's own remove_parametrizations would take them away there too.
+            part.__class__ = parametrize.type_before_parametrizations(part)
+            del part.parametrizations
+            for name, value in present.items():
+                part.register_parameter(name, nn.Parameter(value.detach(), requires_grad=False))
 
 
 def _narrow(module: nn.Module) -> None:

@@ -40,7 +40,7 @@ class Grouped(nn.Module):
 
 
 def photo(height: int, width: int) -> np.ndarray:
-    """Smooth, and different everywhere: dark and plain on the left, bright and busy on the right."""
+    """Smooth and different everywhere: dark and plain on the left, bright on the right."""
     y, x = np.mgrid[:height, :width] / 40
     share = np.linspace(0, 1, width)[None]
     waves = [np.sin(x * (1 + c) + y) * np.cos(y * 2 - c) for c in range(3)]
