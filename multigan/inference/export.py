@@ -200,7 +200,8 @@ def _bake(module: nn.Module) -> None:
     """Replaces parametrised weights (spectral or weight normalisation) by their present values."""
     for part in list(module.modules()):
         if parametrize.is_parametrized(part):
-            present = {name: getattr(part, name) for name in part.parametrizations}
+            parametrizations: Any = part.parametrizations
+            present = {name: getattr(part, name) for name in parametrizations}
             # The class that computes the weights belongs to the model of which this is a copy:
             # torch's own remove_parametrizations would take them away there too.
             part.__class__ = parametrize.type_before_parametrizations(part)
