@@ -177,6 +177,22 @@ def export(
     print(f"{made.path}: {made.size / 1e6:.1f} MB, {made.verdict}")
 
 
+@app.command("import")
+def import_(
+    checkpoint: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Another project's .pth, .pt or .safetensors.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Model folder to write.")],
+    name: Annotated[
+        str | None, typer.Option(help="For its model card; default: as the folder.")
+    ] = None,
+) -> None:
+    """Make a model folder of another project's checkpoint; 'list imports' says of which."""
+    from multigan.inference.foreign import import_model
+
+    print(import_model(checkpoint, output, name=name))
+
+
 @app.command()
 def report(run: Annotated[Path, typer.Argument(help="A run folder.")]) -> None:
     """Write report.html of a run: curves, samples over time, scores, recipe."""
@@ -189,12 +205,13 @@ def report(run: Annotated[Path, typer.Argument(help="A run folder.")]) -> None:
 def list_(
     what: Annotated[str, typer.Argument(metavar="[WHAT]", help="Leave out to see all.")] = "",
 ) -> None:
-    """List recipes, plugins, models, styles, data, metrics or objectives."""
+    """List recipes, plugins, models, styles, imports, data, metrics or objectives."""
     tables = {
         "recipes": _recipes,
         "plugins": _plugins,
         "models": lambda: _shipped("models"),
         "styles": lambda: _shipped("styles"),
+        "imports": _imports,
         "data": _data,
         "metrics": _metrics,
         "objectives": _objectives,
@@ -250,7 +267,9 @@ def doctor() -> None:
     rows.append(("cpu threads", str(torch.get_num_threads())))
     for name, plugin in registry.plugins().items():
         try:
-            for reference in (plugin.networks, plugin.pipeline, plugin.verbs, plugin.scores):
+            for reference in (
+                plugin.networks, plugin.pipeline, plugin.verbs, plugin.scores, plugin.imports
+            ):  # fmt: skip
                 if reference:
                     load(reference)
             for method in plugin.methods.values():
@@ -297,6 +316,10 @@ def _data() -> list[tuple[str, str]]:
         ("FOLDER or FILE", "pictures in any format; text with one sentence a line"),
         ("OWNER/NAME", "a data set on the Hugging Face hub"),
     ]
+
+
+def _imports() -> list[tuple[str, str]]:
+    return [row for plugin in registry.plugins().values() for row in plugin.layouts.items()]
 
 
 def _metrics() -> list[tuple[str, str]]:

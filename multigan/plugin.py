@@ -45,6 +45,9 @@ class Plugin:
         metrics: Names of what ``evaluate`` reports, each with a sentence.
         shipped: What its models under assets/ are called in ``multigan list``: models, or styles.
         data: Built-in data beside what every plugin can use, each with a sentence.
+        imports: ``"module:function"`` that turns the named tensors of another project's checkpoint
+            into a `multigan.inference.foreign.Imported`, or returns None if it does not know them.
+        layouts: What that function knows, each with a sentence.
     """
 
     name: str
@@ -57,6 +60,8 @@ class Plugin:
     metrics: Mapping[str, str] = field(default_factory=dict)
     shipped: str = "models"
     data: Mapping[str, str] = field(default_factory=dict)
+    imports: str | None = None
+    layouts: Mapping[str, str] = field(default_factory=dict)
 
 
 def load(reference: str) -> Any:

@@ -33,7 +33,7 @@ ALLOWED = {
     "cli": ("errors", "config", "training", "inference", "registry", "plugin", ""),
     "plugins": (
         "errors", "config", "nn", "losses", "data", "metrics", "plugin", "registry", "weights",
-        "training.phases", "inference.pipeline",
+        "training.phases", "inference.pipeline", "inference.foreign",
     ),
 }  # fmt: skip
 # Training ends with a model, so one file of it saves what another part loads; the optimiser keeps

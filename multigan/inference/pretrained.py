@@ -151,7 +151,7 @@ def find_model(source: str | Path) -> Path:
     if path.exists():
         raise CheckpointError(
             f"{path} is a file; a model is a folder with multigan.json and safetensors, and is "
-            "never read from a pickle"
+            "never read from a pickle (multigan import makes one of other projects' files)"
         )
     if str(source).count("/") == 1 and not str(source).startswith((".", "/", "~")):
         return _download(str(source))

@@ -11,10 +11,10 @@ PLUGIN = Plugin(
             recipe="multigan.plugins.translation.cyclegan.recipe:CycleGANRecipe",
             gan="multigan.plugins.translation.cyclegan.gan:CycleGAN",
         ),
-        "cartoon": Method(
-            summary="Learns to draw photographs: an abstraction first, then against real cartoons.",
-            recipe="multigan.plugins.translation.cartoon.recipe:CartoonRecipe",
-            gan="multigan.plugins.translation.cartoon.gan:CartoonGAN",
+        "drawing": Method(
+            summary="Learns to draw photographs: as an algorithm does, then against real art.",
+            recipe="multigan.plugins.translation.drawing.recipe:DrawingRecipe",
+            gan="multigan.plugins.translation.drawing.gan:DrawingGAN",
         ),
     },
     networks="multigan.plugins.translation.networks",
@@ -24,8 +24,15 @@ PLUGIN = Plugin(
     metrics={
         "cycle-l1-a": "mean absolute error of A -> B -> A, in [0, 1] units",
         "cycle-l1-b": "mean absolute error of B -> A -> B, in [0, 1] units",
-        "drawing-l1": "distance of the cartoons from the abstraction that they began by imitating",
-        "photo-l1": "distance of the cartoons from the photos",
+        "drawing-l1": "distance of the drawings from the abstraction that they began by imitating",
+        "photo-l1": "distance of the drawings from the photos",
     },
     data={"builtin:sketches": "the scenes as line drawings, a second domain to translate to"},
+    imports="multigan.plugins.translation.peers.layouts:imported",
+    layouts={
+        "cyclegan-resnet": "ResNet generators of pytorch-CycleGAN-and-pix2pix",
+        "pix2pix-unet": "U-Nets of pytorch-CycleGAN-and-pix2pix",
+        "cut-resnet": "generators of contrastive-unpaired-translation (CUT, FastCUT)",
+        "animegan2": "generators of animegan2-pytorch",
+    },
 )

@@ -17,6 +17,8 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from multigan.nn.network import Network
+from multigan.plugins.translation.peers.animegan import AnimeGANGenerator
+from multigan.plugins.translation.peers.cut import AntialiasedResnetGenerator
 
 Norm = Literal["instance", "batch", "none"]
 Upsampling = Literal["transposed", "resize"]
@@ -337,4 +339,6 @@ NETWORKS = {
     "unet-generator": UNetGenerator,
     "patch-discriminator": PatchDiscriminator,
     "compact-generator": CompactGenerator,
+    "antialiased-resnet-generator": AntialiasedResnetGenerator,
+    "animegan-generator": AnimeGANGenerator,
 }

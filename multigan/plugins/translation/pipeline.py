@@ -56,6 +56,7 @@ class TranslationPipeline(Pipeline):
             self.multiple, self.minimum = int(facts["multiple"]), int(facts["minimum"])
             self.halo = None if facts["halo"] is None else int(facts["halo"])
             self.side = None if facts.get("side") is None else int(facts["side"])
+            self.blocks, self.colours = bool(facts.get("blocks")), int(facts.get("colours", 0))
             self.directions = dict(facts["directions"])
             generators = [components[name] for name in self.directions.values()]
         except (KeyError, TypeError, ValueError) as error:
@@ -106,15 +107,20 @@ class TranslationPipeline(Pipeline):
         """Translates a decoded picture; everything but its colours stays as it was."""
         height, width = picture.rgb.shape[:2]
         side = self.side if side is None else side
-        if not side or min(height, width) <= side:
-            drawn = self.translate_array(picture.rgb, direction=direction, tile=tile)
-            return replace(picture, rgb=drawn)
-        scale = side / min(height, width)
-        smaller = (max(1, round(width * scale)), max(1, round(height * scale)))
-        small = Image.fromarray(picture.rgb).resize(smaller, Image.Resampling.LANCZOS)
-        drawn = self.translate_array(np.array(small), direction=direction, tile=tile)
-        large = Image.fromarray(drawn).resize((width, height), Image.Resampling.BICUBIC)
-        return replace(picture, rgb=np.array(large))
+        shorter = min(height, width)
+        # Blocks are of one size, so that pixels are pixels: the side is met as nearly as can be.
+        block = max(1, round(shorter / side)) if side else 1
+        scale = 1 / block if self.blocks else min(1.0, (side or shorter) / shorter)
+        smaller = _scaled(picture.rgb, scale, Image.Resampling.LANCZOS)
+        drawn = self.translate_array(smaller, direction=direction, tile=tile)
+        if self.colours:
+            drawn = _with_palette(drawn, self.colours)
+        if self.blocks:
+            drawn = drawn.repeat(block, axis=0).repeat(block, axis=1)
+        elif scale < 1:
+            large = Image.fromarray(drawn).resize((width, height), Image.Resampling.BICUBIC)
+            drawn = np.array(large)
+        return replace(picture, rgb=drawn[:height, :width])
 
     @torch.inference_mode()
     def translate_array(
@@ -164,15 +170,13 @@ class TranslationPipeline(Pipeline):
         free = {0: "batch", 2: "height", 3: "width"}
         notes = {
             "direction": direction or next(iter(self.directions)),
-            "colours": "rgb",
+            "channels": "rgb",
             "range": "-1 to 1",
             "multiple": str(unit),
             "minimum": str(least),
         }
-        if self.halo is not None:
-            notes["halo"] = str(self.halo)
-        if self.side is not None:
-            notes["side"] = str(self.side)
+        told = ("halo", "side", "blocks", "colours")  # what the pipeline does around the network
+        notes |= {key: str(self.facts[key]) for key in told if self.facts.get(key)}
         return Exportable(
             self.components[self._generator_name(direction)],
             [{"photo": torch.rand(n, 3, h, w, generator=draw) * 2 - 1} for n, h, w in sizes],
@@ -192,12 +196,11 @@ class TranslationPipeline(Pipeline):
         return -(-max(side, self.minimum) // self.multiple) * self.multiple
 
     def _reduced(self, rgb: np.ndarray, most: int) -> Tensor:
-        """The picture with so many pixels at most, as `_window` makes it."""
-        height, width = rgb.shape[:2]
-        scale = math.sqrt(most / (height * width))
-        smaller = (max(1, int(width * scale)), max(1, int(height * scale)))
-        small = np.array(Image.fromarray(rgb).resize(smaller, Image.Resampling.LANCZOS))
-        return self._window(small, 0, self._padded(smaller[1]), 0, self._padded(smaller[0]))
+        """The picture with so many pixels or hardly more, as `_window` makes it."""
+        scale = min(1.0, math.sqrt(most / (rgb.shape[0] * rgb.shape[1])))
+        small = _scaled(rgb, scale, Image.Resampling.LANCZOS)
+        rows, columns = (self._padded(side) for side in small.shape[:2])
+        return self._window(small, 0, rows, 0, columns)
 
     def _window(self, rgb: np.ndarray, up: int, down: int, before: int, after: int) -> Tensor:
         """A part of the padded picture as (1, 3, H, W) in [-1, 1]."""
@@ -216,6 +219,21 @@ def _reach(generator: nn.Module) -> int | None:
         return None
     reach: Any = getattr(generator, "reach", None)
     return reach if isinstance(reach, int) else None
+
+
+def _scaled(rgb: np.ndarray, scale: float, filter: Image.Resampling) -> np.ndarray:
+    """A smaller picture that covers the larger one: sides are rounded up."""
+    if scale == 1:
+        return rgb
+    height, width = rgb.shape[:2]
+    size = (max(1, math.ceil(width * scale)), max(1, math.ceil(height * scale)))
+    return np.array(Image.fromarray(rgb).resize(size, filter))
+
+
+def _with_palette(rgb: np.ndarray, colours: int) -> np.ndarray:
+    """The picture in so many colours, chosen by median cut and improved by k-means."""
+    quantised = Image.fromarray(rgb).quantize(colours, kmeans=2, dither=Image.Dither.NONE)
+    return np.array(quantised.convert("RGB"))
 
 
 def _spans(length: int, step: int) -> Iterator[tuple[int, int]]:

@@ -23,6 +23,10 @@ def translate(
     model: Annotated[
         str | None, typer.Option(help="Instead of a style: a run, a model folder or a hub id.")
     ] = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option(help="Instead of a style: another project's checkpoint; see 'list imports'."),
+    ] = None,
     direction: Annotated[
         str | None, typer.Option(help="For models that know several: ab, ba.")
     ] = None,
@@ -41,23 +45,32 @@ def translate(
     ] = 2,
 ) -> None:
     """Turn pictures into another style: photo.jpg becomes photo-cartoon.jpg."""
-    if (style is None) == (model is None):
-        raise PluginError("say either --style NAME (see 'multigan list styles') or --model RUN")
+    if [style, model, weights].count(None) != 2:
+        raise PluginError(
+            "say one of --style NAME (see 'multigan list styles'), --model RUN and --weights FILE"
+        )
     # Mistakes are told before torch is imported, which takes over a second.
     from multigan import registry
 
     if style is not None:
         registry.shipped_model("translation", style)
-    jobs, problems = _plan(paths, _label(style, model), output)
+    jobs, problems = _plan(paths, weights.stem if weights else _label(style, model), output)
 
     if jobs:
         from multigan.inference.pipeline import pipeline
         from multigan.plugins.translation.folders import translate_files
         from multigan.plugins.translation.pipeline import TranslationPipeline
 
-        pipe = pipeline(model or "translation", style=style, device=device)
+        if weights is not None:
+            from multigan.inference.foreign import open_checkpoint
+
+            pipe = open_checkpoint(weights, device=device)
+        else:
+            pipe = pipeline(model or "translation", style=style, device=device)
         if not isinstance(pipe, TranslationPipeline):
-            raise PluginError(f"{model} is a model of another kind; it cannot translate pictures")
+            raise PluginError(
+                f"{weights or model} is a model of another kind; it cannot translate pictures"
+            )
         for made in translate_files(pipe, jobs, workers=workers, direction=direction, side=side):
             if isinstance(made, MultiganError):
                 problems.append(str(made))

@@ -167,3 +167,20 @@ def test_large_pictures_are_drawn_at_the_side_that_the_style_is_made_for():
     assert pipe.components["generator"].sizes[-1] == (100, 160)
     small = noise(30, 300)
     assert np.array_equal(np.asarray(pipe(small).images[0]), 255 - small)
+
+
+def test_pixel_art_has_whole_blocks_of_few_colours_at_any_size() -> None:
+    facts = {**FACTS, "halo": 8, "side": 24, "blocks": True, "colours": 5}
+    pipe = TranslationPipeline({"generator": Negative()}, facts)
+    rgb = noise(101, 163)
+    drawn = np.asarray(pipe(rgb).images[0])
+    assert drawn.shape == rgb.shape
+    assert len(np.unique(drawn.reshape(-1, 3), axis=0)) <= 5
+    # 101 / 24 is nearest to 4: every block of 4 by 4, counted from the corner, is of one colour.
+    whole = drawn[:100, :160].reshape(25, 4, 40, 4, 3)
+    assert (whole == whole[:, :1, :, :1]).all()
+    assert len({pixel.tobytes() for pixel in drawn[:100:4, 0]}) > 1
+    # The network saw a picture of one pixel a block (its sizes are padded to multiples of 4).
+    assert pipe.components["generator"].sizes == [(28, 44)]  # type: ignore[comparison-overlap]
+    small = noise(20, 22)
+    assert np.asarray(pipe(small).images[0]).shape == small.shape

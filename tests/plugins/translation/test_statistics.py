@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from multigan.plugins.translation import pipeline as module
 from multigan.plugins.translation.networks import CompactGenerator, ResnetGenerator
+from multigan.plugins.translation.peers.cut import AntialiasedResnetGenerator
 from multigan.plugins.translation.pipeline import TranslationPipeline
 from multigan.plugins.translation.statistics import with_statistics_of
 
@@ -61,12 +62,19 @@ def test_statistics_of_the_picture_itself_change_nothing(make):
     assert {p.data_ptr() for p in given.parameters()} == shared
 
 
-@pytest.mark.parametrize("upsampling", ["transposed", "resize"])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda blocks: ResnetGenerator(width=8, blocks=blocks),
+        lambda blocks: ResnetGenerator(width=8, blocks=blocks, upsampling="resize"),
+        lambda blocks: AntialiasedResnetGenerator(width=8, blocks=blocks),
+    ],
+)
 @pytest.mark.parametrize("blocks", [1, 2])
-def test_the_reach_is_what_it_says(upsampling, blocks):
+def test_the_reach_is_what_it_says(make, blocks):
     """Changing one pixel changes nothing further away, but something not much nearer."""
     torch.manual_seed(0)
-    generator = ResnetGenerator(width=8, blocks=blocks, upsampling=upsampling).eval()
+    generator = make(blocks).eval()
     x = torch.rand(1, 3, 128, 128) * 2 - 1
     with torch.no_grad():
         given = with_statistics_of(generator, x)

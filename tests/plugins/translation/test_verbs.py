@@ -31,7 +31,7 @@ def model(tmp_path_factory):
         facts,
         {"generator": generator},
         plugin="translation",
-        method="cartoon",
+        method="drawing",
         card="# ink",
     )
     return folder

@@ -9,6 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+CHROMA_WEIGHT = 2.0  # a and b count double where colours are compared
+
 _CONES_OF_RGB = (
     (0.4122214708, 0.5363325363, 0.0514459929),
     (0.2119034982, 0.6806995451, 0.1073969566),

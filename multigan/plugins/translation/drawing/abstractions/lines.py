@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from multigan.plugins.translation.cartoon.smoothing import gaussian_blur
+from multigan.plugins.translation.drawing.abstractions.smoothing import gaussian_blur
 
 
 def edge_tangents(x: Tensor, *, smoothness: float) -> Tensor:
@@ -53,28 +53,36 @@ def edge_response(x: Tensor, *, tangents: Tensor, width: float, length: float) -
     inner_taps, outer_taps = (_taps(reach, sigma) for sigma in (width, outer))
     response = torch.zeros_like(x)
     for offset, inner_tap, outer_tap in zip(reach, inner_taps, outer_taps, strict=True):
-        response += (inner_tap - outer_tap) * _look(x, normals * offset)
-    return _average_along(response, tangents, length)
+        response += (inner_tap - outer_tap) * look(x, normals * offset)
+    return average_along(response, tangents, length)
 
 
-def _average_along(x: Tensor, tangents: Tensor, length: float) -> Tensor:
-    """Walks from every pixel both ways along the field and averages what it meets."""
+def average_along(x: Tensor, tangents: Tensor, length: float) -> Tensor:
+    """Walks from every pixel both ways along the field and averages what it meets.
+
+    Line integral convolution (Cabral and Leedom 1993) with Gaussian weights.
+
+    Args:
+        x: (B, C, H, W).
+        tangents: (B, 2, H, W), unit vectors; their sign does not matter.
+        length: standard deviation of the weights, in pixels.
+    """
     total, weights = x.clone(), 1.0
     for sign in (1, -1):
         heading, place = tangents * sign, torch.zeros_like(tangents)
         for step in range(1, math.ceil(2 * length) + 1):
             place = place + heading
-            field = _look(tangents, place)
+            field = look(tangents, place)
             # A tangent has no sign: go on in the direction of the last step.
             heading = torch.where((field * heading).sum(1, keepdim=True) < 0, -field, field)
             weight = math.exp(-0.5 * (step / length) ** 2)
-            total += weight * _look(x, place)
+            total += weight * look(x, place)
             weights += weight
     return total / weights
 
 
-def _look(x: Tensor, offset: Tensor) -> Tensor:
-    """x at each pixel plus its offset, bilinear, border values outside."""
+def look(x: Tensor, offset: Tensor) -> Tensor:
+    """x at each pixel plus its offset (B, 2, H, W) in pixels, bilinear, border values outside."""
     height, width = x.shape[-2:]
     rows, columns = torch.meshgrid(
         torch.arange(height).to(x), torch.arange(width).to(x), indexing="ij"

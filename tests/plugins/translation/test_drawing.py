@@ -11,15 +11,15 @@ from PIL import Image
 
 from multigan.config.recipe import load_recipe, make_recipe
 from multigan.errors import RecipeError
-from multigan.plugins.translation.cartoon.abstraction import abstraction
-from multigan.plugins.translation.cartoon.gan import CartoonGAN
+from multigan.plugins.translation.drawing.abstractions.cartoon import cartoon
+from multigan.plugins.translation.drawing.gan import DrawingGAN
 from multigan.training.phases import Noise, Step
 from multigan.training.train import train
 
 SMALL: dict[str, Any] = {
     "plugin": "translation",
-    "method": "cartoon",
-    "data": {"size": 64, "photo_sides": [72, 80], "cartoon_side": 72, "builtin_size": 4},
+    "method": "drawing",
+    "data": {"size": 64, "photo_sides": [72, 80], "art_side": 72, "builtin_size": 4},
     "model": {"width": 8, "blocks": 1, "discriminator_width": 8},
     "steps": {"abstraction": 2, "adversarial": 2},
     "train": {"batch_size": 2, "device": "cpu", "trackers": []},
@@ -31,7 +31,7 @@ def small(**sections: dict[str, Any]) -> Any:
     return make_recipe(merged)
 
 
-def batch_of(gan: CartoonGAN, count: int = 2) -> dict[str, Any]:
+def batch_of(gan: DrawingGAN, count: int = 2) -> dict[str, Any]:
     torch.manual_seed(0)
     samples = [gan.dataset()[i] for i in range(count)]
     return {key: torch.stack([sample[key] for sample in samples]) for key in samples[0]}
@@ -56,10 +56,10 @@ def stands_in(crop: torch.Tensor, whole: torch.Tensor) -> bool:
 
 
 def test_photo_and_drawing_are_cropped_and_mirrored_together(tmp_path: Path) -> None:
-    data = CartoonGAN(small(data={"photos": str(photos(tmp_path / "photos"))})).data
+    data = DrawingGAN(small(data={"photos": str(photos(tmp_path / "photos"))})).data
     whole = data.pair(1, 80)
     assert whole.shape == (6, 80, 120) and whole.dtype == torch.uint8
-    drawn = abstraction(whole[None, :3].float() / 255)[0]
+    drawn = cartoon(whole[None, :3].float() / 255)[0]
     torch.testing.assert_close(whole[3:].float() / 255, drawn, atol=0.003, rtol=0)
     seen = set()
     for seed in range(16):
@@ -79,7 +79,7 @@ def test_photo_and_drawing_are_cropped_and_mirrored_together(tmp_path: Path) -> 
 
 
 def test_the_same_seed_gives_the_same_sample() -> None:
-    data = CartoonGAN(small()).data
+    data = DrawingGAN(small()).data
     torch.manual_seed(5)
     first = data[2]
     torch.manual_seed(5)
@@ -91,14 +91,14 @@ def test_drawings_are_cached_and_read_back(tmp_path: Path, monkeypatch: pytest.M
     recipe = small(
         data={"photos": str(photos(tmp_path / "photos")), "cache": str(tmp_path / "cache")}
     )
-    drawn = CartoonGAN(recipe).data.pair(0, 72)
+    drawn = DrawingGAN(recipe).data.pair(0, 72)
     assert len(list((tmp_path / "cache").glob("*.png"))) == 1
-    monkeypatch.setattr("multigan.plugins.translation.cartoon.data.abstraction", None)
-    assert torch.equal(CartoonGAN(recipe).data.pair(0, 72), drawn)
+    monkeypatch.setattr("multigan.plugins.translation.drawing.data.ABSTRACTIONS", {})
+    assert torch.equal(DrawingGAN(recipe).data.pair(0, 72), drawn)
 
 
 def test_imitation_is_perfect_only_for_the_drawing_itself() -> None:
-    gan = CartoonGAN(small(loss={"lines": 4.0, "edges": 2.0, "tint": 2.0}))
+    gan = DrawingGAN(small(loss={"lines": 4.0, "edges": 2.0, "tint": 2.0}))
     drawing = batch_of(gan)["drawing"]
     assert all(float(term) == 0 for term in gan._likeness(drawing, drawing).values())
     # A constant shift costs its size, times the extra weight of lines, and no edges.
@@ -128,7 +128,7 @@ def test_flatness_weighs_texture_where_the_drawing_is_quiet() -> None:
     drawn[..., 20:] += 0.1  # a drawn step made steeper
     edges = {
         flatness: [
-            float(CartoonGAN(small(loss={"flatness": flatness}))._likeness(x, drawing)["edges"])
+            float(DrawingGAN(small(loss={"flatness": flatness}))._likeness(x, drawing)["edges"])
             for x in (quiet, drawn)
         ]
         for flatness in (0.0, 4.0)
@@ -139,7 +139,7 @@ def test_flatness_weighs_texture_where_the_drawing_is_quiet() -> None:
 
 
 def test_the_texture_view_is_grey_and_the_surface_view_is_coarse() -> None:
-    gan = CartoonGAN(small())
+    gan = DrawingGAN(small())
     step = Step(0, 1, Noise(0))
     grey = torch.full((2, 3, 32, 32), 0.4)
     views = gan._views(step, grey)
@@ -151,17 +151,17 @@ def test_the_texture_view_is_grey_and_the_surface_view_is_coarse() -> None:
     assert views["surface"][0].shape == (2, 3, 8, 8)
 
 
-def test_blurred_cartoons_are_fakes_that_can_be_switched_off() -> None:
+def test_blurred_art_is_fake_that_can_be_switched_off() -> None:
     step = Step(0, 1, Noise(0))
     for weight in (0.5, 0.0):
-        gan = CartoonGAN(small(loss={"blurred": weight}))
+        gan = DrawingGAN(small(loss={"blurred": weight}))
         batch = batch_of(gan)
         batch["fake"] = batch["photo"]
         assert ("blurred" in gan.discriminators(batch, step)) == (weight > 0)
 
 
 def test_phases_move_only_what_they_update() -> None:
-    gan = CartoonGAN(small())
+    gan = DrawingGAN(small())
     batch, step = batch_of(gan), Step(0, 1, Noise(0))
     sum(gan.generator(batch, step).values()).backward()
     assert all(p.grad is not None for p in gan.networks["generator"].parameters())
@@ -173,7 +173,7 @@ def test_phases_move_only_what_they_update() -> None:
 
 
 def test_relativistic_games_are_possible() -> None:
-    gan = CartoonGAN(small(loss={"objective": "relativistic"}))
+    gan = DrawingGAN(small(loss={"objective": "relativistic"}))
     assert torch.isfinite(sum(gan.generator(batch_of(gan), Step(0, 1, Noise(0))).values()))
 
 
@@ -197,18 +197,16 @@ def test_imitation_learns_and_training_starts_from_a_trained_model(tmp_path: Pat
     scores = [json.loads(line)["drawing-l1"] for line in lines if "drawing-l1" in line]
     assert scores[1] < 0.7 * scores[0]
 
-    again = CartoonGAN(small(model={"start": str(run)}))
-    trained = CartoonGAN(recipe).networks["generator"]
+    again = DrawingGAN(small(model={"start": str(run)}))
+    trained = DrawingGAN(recipe).networks["generator"]
     fresh = again.networks["generator"]
     assert not torch.equal(fresh.paint.weight, trained.paint.weight)
     with pytest.raises(RecipeError, match=r"model\.width"):
-        CartoonGAN(small(model={"start": str(run), "width": 12}))
+        DrawingGAN(small(model={"start": str(run), "width": 12}))
 
 
 def test_the_shipped_recipe_is_valid_and_its_model_can_be_tiled() -> None:
-    recipe = load_recipe(
-        "cartoon", ["data.photos=builtin:scenes", "data.cartoons=builtin:sketches"]
-    )
-    facts = CartoonGAN(recipe).model()
+    recipe = load_recipe("cartoon", ["data.photos=builtin:scenes", "data.art=builtin:sketches"])
+    facts = DrawingGAN(recipe).model()
     assert facts["networks"] == ["generator"] and facts["multiple"] == 4
-    assert facts["halo"] == CartoonGAN(recipe).networks["generator"].reach
+    assert facts["halo"] == DrawingGAN(recipe).networks["generator"].reach

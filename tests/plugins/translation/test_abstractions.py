@@ -1,17 +1,30 @@
 from __future__ import annotations
 
+import pytest
 import torch
 
-from multigan.plugins.translation.cartoon.abstraction import (
-    abstraction,
+from multigan.plugins.translation.drawing.abstractions import ABSTRACTIONS
+from multigan.plugins.translation.drawing.abstractions.cartoon import (
+    cartoon,
     enliven,
     finish,
     outlines,
     step_lightness,
 )
-from multigan.plugins.translation.cartoon.lines import edge_response, edge_tangents
-from multigan.plugins.translation.cartoon.oklab import oklab_to_rgb, rgb_to_oklab
-from multigan.plugins.translation.cartoon.smoothing import bilateral, flatten, gaussian_blur
+from multigan.plugins.translation.drawing.abstractions.lines import (
+    average_along,
+    edge_response,
+    edge_tangents,
+)
+from multigan.plugins.translation.drawing.abstractions.oil import relief, sharpen_across
+from multigan.plugins.translation.drawing.abstractions.oklab import oklab_to_rgb, rgb_to_oklab
+from multigan.plugins.translation.drawing.abstractions.pixel_art import thin_outlines
+from multigan.plugins.translation.drawing.abstractions.smoothing import (
+    bilateral,
+    flatten,
+    gaussian_blur,
+)
+from multigan.plugins.translation.drawing.abstractions.watercolour import watercolour
 
 
 def two_areas(size: int = 48) -> torch.Tensor:
@@ -111,9 +124,9 @@ def test_ink_lies_at_the_border_and_nowhere_else() -> None:
 def test_the_drawing_is_flat_outlined_livelier_and_repeatable() -> None:
     noise = torch.randn(1, 3, 48, 48, generator=torch.Generator().manual_seed(3))
     photo = (two_areas() + 0.02 * noise).clamp(0, 1)
-    drawn = abstraction(photo)
+    drawn = cartoon(photo)
     assert drawn.shape == photo.shape and drawn.min() >= 0 and drawn.max() <= 1
-    assert torch.equal(drawn, abstraction(photo))
+    assert torch.equal(drawn, cartoon(photo))
     area_photo, area_drawn = photo[..., 8:40, 32:44], drawn[..., 8:40, 32:44]
     assert area_drawn.std((2, 3)).max() < 0.3 * area_photo.std((2, 3)).min()
     saturation = [
@@ -145,7 +158,61 @@ def test_the_finish_brightens_without_burning_out_and_sharpens() -> None:
     assert sharp[15] < sharp[4] - 0.01 and sharp[16] > sharp[28] + 0.01
 
 
-def test_any_size_is_drawn() -> None:
+@pytest.mark.parametrize("name", ABSTRACTIONS)
+def test_any_size_is_drawn_in_range_and_always_the_same(name: str) -> None:
     for height, width in ((1, 1), (3, 50), (17, 5)):
-        drawn = abstraction(torch.rand(1, 3, height, width))
+        photo = torch.rand(1, 3, height, width)
+        drawn = ABSTRACTIONS[name](photo)
         assert drawn.shape == (1, 3, height, width) and drawn.isfinite().all()
+        assert drawn.min() >= 0 and drawn.max() <= 1
+        assert torch.equal(drawn, ABSTRACTIONS[name](photo))
+
+
+def test_an_average_along_a_field_keeps_what_varies_across_it_and_levels_the_rest() -> None:
+    rows, columns = torch.meshgrid(torch.arange(48.0), torch.arange(48.0), indexing="ij")
+    along = torch.zeros(1, 2, 48, 48)
+    along[:, 0] = 1  # everywhere to the right
+    stripes = torch.sin(rows)[None, None]  # they change downwards only
+    torch.testing.assert_close(average_along(stripes, along, 4.0), stripes, atol=1e-4, rtol=0)
+    waves = torch.sin(columns)[None, None]
+    # A Gaussian of deviation 4 leaves exp(-8) of a wave of one radian a pixel, up to its cut tails.
+    assert average_along(waves, along, 4.0)[..., 12:36].abs().max() < 0.06
+
+
+def test_a_shock_makes_a_soft_edge_steep_and_moves_neither_side() -> None:
+    ramp = torch.sigmoid((torch.arange(48.0) - 23.5) / 2).expand(1, 3, 48, 48)
+    tangents = edge_tangents(ramp, smoothness=1.5)
+    sharp = ramp
+    for _ in range(6):
+        sharp = sharpen_across(sharp, tangents)
+    assert sharp[0, 0, 24].diff().max() > 2 * ramp[0, 0, 24].diff().max()
+    torch.testing.assert_close(sharp[..., :8], ramp[..., :8], atol=0.01, rtol=0)
+    torch.testing.assert_close(sharp[..., 40:], ramp[..., 40:], atol=0.01, rtol=0)
+
+
+def test_strokes_have_relief_where_a_photo_is_nearly_even() -> None:
+    noise = torch.randn(1, 1, 64, 64, generator=torch.Generator().manual_seed(4))
+    faint, strong = (0.5 + strength * noise for strength in (0.004, 0.02))
+    paint = torch.arange(64.0).expand(1, 3, 64, 64) / 64  # its edges run downwards
+    ridges = relief(strong, paint)[0, 0, 16:48, 16:48]
+    assert ridges.abs().max() <= 1
+    assert ridges.diff(dim=0).abs().mean() < 0.5 * ridges.diff(dim=1).abs().mean()
+    # Five times less texture has nearly the same relief; none at all has none.
+    assert relief(faint, paint).std() > 0.6 * relief(strong, paint).std()
+    assert relief(torch.full_like(noise, 0.5), paint).abs().max() < 1e-3
+
+
+def test_washes_are_lighter_than_the_photo_and_darker_at_their_borders() -> None:
+    photo = two_areas(64)
+    before, after = rgb_to_oklab(photo)[:, :1], rgb_to_oklab(watercolour(photo))[:, :1]
+    middle = (..., slice(24, 40), slice(8, 20))
+    assert after[middle].mean() > before[middle].mean() + 0.05
+    # On the light side, where no pencil runs, pigment has gathered near the border.
+    assert after[..., 32, 33] < after[..., 32, 48] - 0.01
+    white = watercolour(torch.ones(1, 3, 32, 32))
+    assert white.min() > 0.93
+
+
+def test_pixel_art_has_lines_of_one_pixel() -> None:
+    ink = thin_outlines(rgb_to_oklab(two_areas()))[0, 0, 24]
+    assert ink[22:24].max() > 0.5 and (ink > 0.5).sum() <= 2

@@ -1,12 +1,12 @@
-"""Photo to cartoon: learn to draw like an algorithm, then play against real cartoons.
+"""Photo to drawing: learn to draw like an algorithm, then play against real art.
 
 A generator that starts at the photo and is trained by a discriminator alone stays near the photo
-for very long. So the first stage is plain regression: the generator imitates `abstraction`, which
-already has flat areas, livelier colours and drawn lines. The second stage is a game with two
-discriminators, split as in White-box Cartoonization (Wang and Yu 2020): one judges lines and areas
-in grey of random channel weights, blind to colour; the other judges coarse colours, blind to lines.
-Blurred cartoons count as fakes too (CartoonGAN, Chen et al. 2018), so that lines must be sharp. The
-drawing goes on to hold the content in place.
+for very long. So the first stage is plain regression: the generator imitates one of `ABSTRACTIONS`,
+which already has flat areas, livelier colours and drawn lines, or strokes. The second stage is a
+game with two discriminators, split as in White-box Cartoonization (Wang and Yu 2020): one judges
+lines and areas in grey of random channel weights, blind to colour; the other judges coarse colours,
+blind to lines. Blurred art counts as fake too (CartoonGAN, Chen et al. 2018), so that lines must be
+sharp. The drawing goes on to hold the content in place.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from torch.utils.data import Dataset
 from multigan.errors import RecipeError
 from multigan.inference.pipeline import pipeline
 from multigan.losses.adversarial import discriminator_loss, generator_loss
-from multigan.plugins.translation.cartoon.data import DrawnPhotos
-from multigan.plugins.translation.cartoon.recipe import CartoonModel, CartoonRecipe
-from multigan.plugins.translation.cartoon.smoothing import gaussian_blur
 from multigan.plugins.translation.domains import open_domain
+from multigan.plugins.translation.drawing.abstractions.smoothing import gaussian_blur
+from multigan.plugins.translation.drawing.data import DrawnPhotos
+from multigan.plugins.translation.drawing.recipe import DrawingModel, DrawingRecipe
 from multigan.plugins.translation.networks import CompactGenerator, PatchDiscriminator
 from multigan.training.phases import Batch, Losses, Noise, Phase, Preview, Stage, Step
 
@@ -34,26 +34,27 @@ SHOWN = 4
 QUIET = 0.02  # differences of neighbours that nobody sees, in units of [-1, 1]
 
 
-class CartoonGAN:
+class DrawingGAN:
     """Draws photos with one generator, judged by two discriminators."""
 
-    def __init__(self, recipe: CartoonRecipe) -> None:
+    def __init__(self, recipe: DrawingRecipe) -> None:
         self.recipe, self.loss = recipe, recipe.loss
         model, data = recipe.model, recipe.data
-        photos, cartoons = (
+        photos, art = (
             open_domain(
                 source,
                 builtin_size=data.builtin_size,
-                size=max(*data.photo_sides, data.cartoon_side),
+                size=max(*data.photo_sides, data.art_side),
             )
-            for source in (data.photos, data.cartoons)
+            for source in (data.photos, data.art)
         )
         self.data = DrawnPhotos(
             photos,
-            cartoons,
+            art,
+            drawing=data.drawing,
             size=data.size,
             photo_sides=data.photo_sides,
-            cartoon_side=data.cartoon_side,
+            art_side=data.art_side,
             cache=Path(data.cache) if data.cache else None,
         )
         width = model.discriminator_width
@@ -94,8 +95,8 @@ class CartoonGAN:
         return self._likeness(self.networks["generator"](batch["photo"]), batch["drawing"])
 
     def generator(self, batch: Batch, step: Step) -> Losses:
-        """Pass for a cartoon, and stay a drawing of this photo."""
-        fake, real = self.networks["generator"](batch["photo"]), batch["cartoon"]
+        """Pass for art, and stay a drawing of this photo."""
+        fake, real = self.networks["generator"](batch["photo"]), batch["art"]
         batch["fake"] = fake.detach()
         losses: dict[str, Tensor] = {}
         for name, (view_fake, view_real) in self._views(step, fake, real).items():
@@ -109,8 +110,8 @@ class CartoonGAN:
         return losses | {name: self.loss.drawing * term for name, term in likeness.items()}
 
     def discriminators(self, batch: Batch, step: Step) -> Losses:
-        """Tell cartoons from drawn photos and from blurred cartoons."""
-        fake, real = batch["fake"], batch["cartoon"]
+        """Tell art from drawn photos and from blurred art."""
+        fake, real = batch["fake"], batch["art"]
         blurred = gaussian_blur(real, 1.5)
         losses: dict[str, Tensor] = {}
         for name, views in self._views(step, real, fake, blurred).items():
@@ -125,7 +126,7 @@ class CartoonGAN:
         return losses
 
     def dataset(self) -> Dataset[Any]:
-        """Crops of photos, drawings and cartoons."""
+        """Crops of photos, drawings and art."""
         return self.data
 
     def preview(self, networks: Mapping[str, nn.Module], noise: Noise) -> Preview:
@@ -145,13 +146,16 @@ class CartoonGAN:
     def model(self) -> dict[str, Any]:
         """The generator, which can be tiled: an output pixel sees no further than its reach."""
         reach: Any = self.networks["generator"].reach
+        data, output = self.recipe.data, self.recipe.output
         return {
             "networks": ["generator"],
-            "directions": {"cartoon": "generator"},
+            "directions": {data.drawing: "generator"},
             "multiple": 4,
             "minimum": 16,
             "halo": int(reach),
-            "side": 2 * max(self.recipe.data.photo_sides),
+            "side": output.side or 2 * max(data.photo_sides),
+            "blocks": output.blocks,
+            "colours": output.colours,
         }
 
     def _likeness(self, drawn: Tensor, drawing: Tensor) -> dict[str, Tensor]:
@@ -194,14 +198,14 @@ class CartoonGAN:
         return photos, drawings, networks["generator"](photos)
 
 
-def _generator(model: CartoonModel) -> CompactGenerator:
+def _generator(model: DrawingModel) -> CompactGenerator:
     """A fresh generator, or one with the weights of a trained model of the same shape."""
     generator = CompactGenerator(width=model.width, blocks=model.blocks)
     if model.start:
         trained = pipeline(model.start).components.get("generator")
         if not isinstance(trained, CompactGenerator) or trained.config != generator.config:
             raise RecipeError(
-                f"model.start={model.start} is not a cartoon model of model.width={model.width} "
+                f"model.start={model.start} is not a drawing model of model.width={model.width} "
                 f"and model.blocks={model.blocks}"
             )
         generator.load_state_dict(trained.state_dict())

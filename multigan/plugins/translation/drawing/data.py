@@ -1,4 +1,4 @@
-"""Training data of the cartoon method: crops of photos, of their drawings, and of cartoons."""
+"""Training data of the drawing method: crops of photos, of their drawings, and of real art."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from torchvision.transforms.v2 import functional as TF
 from multigan.data.media import read_image, write_image
 from multigan.data.source import Images
 from multigan.data.transforms import to_float
-from multigan.plugins.translation.cartoon.abstraction import abstraction
+from multigan.plugins.translation.drawing.abstractions import ABSTRACTIONS
 
-EDITION = b"1"  # of the abstraction; a new one makes old cached drawings invalid
+EDITION = b"2"  # of the abstractions; a new one makes old cached drawings invalid
 
 
 class DrawnPhotos(Dataset[dict[str, Tensor]]):
-    """A crop of a photo by index, the same crop of its drawing, and a crop of any cartoon.
+    """A crop of a photo by index, the same crop of its drawing, and a crop of any piece of art.
 
     A photo is drawn when it is first needed, as a whole and at every one of the sizes: its
     abstraction depends on more than the crop. Everything decoded stays in memory, three bytes a
@@ -29,43 +29,46 @@ class DrawnPhotos(Dataset[dict[str, Tensor]]):
 
     Args:
         photos: What is to be drawn.
-        cartoons: What drawings should look like.
+        art: What drawings should look like.
+        drawing: How photos are drawn: a name in `ABSTRACTIONS`.
         size: Side of the crops.
         photo_sides: Shorter sides of the photos; each sample takes one of them by chance.
-        cartoon_side: Shorter side of the cartoons.
+        art_side: Shorter side of the art.
         cache: Folder that keeps drawings as PNG files between runs and processes, or None.
     """
 
     def __init__(
         self,
         photos: Images,
-        cartoons: Images,
+        art: Images,
         *,
+        drawing: str,
         size: int,
         photo_sides: Sequence[int],
-        cartoon_side: int,
+        art_side: int,
         cache: Path | None = None,
     ) -> None:
-        self.photos, self.cartoons, self.size = photos, cartoons, size
-        self.photo_sides, self.cartoon_side = tuple(photo_sides), cartoon_side
+        self.photos, self.art, self.size = photos, art, size
+        self.drawing = drawing
+        self.photo_sides, self.art_side = tuple(photo_sides), art_side
         self.cache = cache
         if cache is not None:
             cache.mkdir(parents=True, exist_ok=True)
         self._pairs: dict[tuple[int, int], Tensor] = {}
-        self._cartoons: dict[int, Tensor] = {}
+        self._art: dict[int, Tensor] = {}
 
     def __len__(self) -> int:
         return len(self.photos)
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         side = self.photo_sides[int(torch.randint(len(self.photo_sides), ()))]
-        other = int(torch.randint(len(self.cartoons), ()))
+        other = int(torch.randint(len(self.art), ()))
         photo, drawing = self._cropped(self.pair(index, side)).chunk(2)
-        cartoon = self._cropped(self.cartoon(other))
+        art = self._cropped(self.picture(other))
         return {
             "photo": to_float(photo),
             "drawing": to_float(drawing),
-            "cartoon": to_float(cartoon),
+            "art": to_float(art),
         }
 
     def pair(self, index: int, side: int) -> Tensor:
@@ -75,11 +78,11 @@ class DrawnPhotos(Dataset[dict[str, Tensor]]):
             self._pairs[index, side] = torch.cat([photo, self._drawing(photo)])
         return self._pairs[index, side]
 
-    def cartoon(self, index: int) -> Tensor:
-        """A cartoon as uint8 (3, H, W)."""
-        if index not in self._cartoons:
-            self._cartoons[index] = _resized(self.cartoons[index], self.cartoon_side)
-        return self._cartoons[index]
+    def picture(self, index: int) -> Tensor:
+        """A picture of the art as uint8 (3, H, W)."""
+        if index not in self._art:
+            self._art[index] = _resized(self.art[index], self.art_side)
+        return self._art[index]
 
     def shown(self, count: int) -> tuple[Tensor, Tensor]:
         """Centres of the first photos and of their drawings, (N, 3, side, side) in [-1, 1]."""
@@ -91,12 +94,12 @@ class DrawnPhotos(Dataset[dict[str, Tensor]]):
     def _drawing(self, photo: Tensor) -> Tensor:
         path = None
         if self.cache is not None:
-            shape = str(tuple(photo.shape)).encode()
-            name = hashlib.sha256(EDITION + shape + photo.numpy().tobytes()).hexdigest()[:32]
+            kind = f"{self.drawing} {tuple(photo.shape)}".encode()
+            name = hashlib.sha256(EDITION + kind + photo.numpy().tobytes()).hexdigest()[:32]
             path = self.cache / f"{name}.png"
             if path.is_file():
                 return torch.from_numpy(read_image(path).rgb).permute(2, 0, 1)
-        drawn = abstraction(photo[None].float() / 255)[0]
+        drawn = ABSTRACTIONS[self.drawing](photo[None].float() / 255)[0]
         drawing = drawn.mul(255).round_().to(torch.uint8)
         if path is not None:
             write_image(drawing.permute(1, 2, 0).numpy(), path)

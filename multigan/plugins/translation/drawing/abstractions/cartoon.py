@@ -1,10 +1,8 @@
 """A cartoon of a photo without learning: flat areas, livelier colours, drawn outlines.
 
-This is the picture that a cartoon generator first learns to imitate; the game against real cartoons
-begins there and not at the photo, which a residual generator would hardly leave. It costs about two
-seconds a megapixel, sees the whole photo and follows noise too literally: a network that has
-learnt it is many times faster and draws more calmly. Everything here is exaggerated a little,
-because regression softens lines and colours.
+It costs about two seconds a megapixel, sees the whole photo and follows noise too literally: a
+network that has learnt it is many times faster and draws more calmly. Everything here is
+exaggerated a little, because regression softens lines and colours.
 """
 
 from __future__ import annotations
@@ -14,19 +12,21 @@ import math
 import torch
 from torch import Tensor
 
-from multigan.plugins.translation.cartoon.lines import edge_response, edge_tangents
-from multigan.plugins.translation.cartoon.oklab import oklab_to_rgb, rgb_to_oklab
-from multigan.plugins.translation.cartoon.smoothing import (
+from multigan.plugins.translation.drawing.abstractions.lines import edge_response, edge_tangents
+from multigan.plugins.translation.drawing.abstractions.oklab import (
+    CHROMA_WEIGHT,
+    oklab_to_rgb,
+    rgb_to_oklab,
+)
+from multigan.plugins.translation.drawing.abstractions.smoothing import (
     flatten,
     gaussian_blur,
     mean_shift,
     rolling_guidance,
 )
 
-CHROMA_WEIGHT = 2.0  # OKLab's a and b count double where colours are compared
 
-
-def abstraction(photo: Tensor) -> Tensor:
+def cartoon(photo: Tensor) -> Tensor:
     """Draws a photo.
 
     Args:

@@ -1,1 +1,0 @@
-"""Photo to cartoon: imitate a drawn abstraction, then play against real cartoons."""

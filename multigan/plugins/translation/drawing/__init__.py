@@ -1,0 +1,1 @@
+"""Photo to drawing: imitate an algorithm that draws, then play against real art."""

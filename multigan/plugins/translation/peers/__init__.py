@@ -1,0 +1,1 @@
+"""Generators that other projects have trained: their layouts, one a file."""
