@@ -153,6 +153,37 @@ def sample(
         raise PluginError("these samples cannot be printed; say where to write them with -o")
 
 
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def export(
+    context: typer.Context,
+    model: Annotated[str, typer.Argument(help="A run, a shipped model, a folder or a hub id.")],
+    format: Annotated[
+        str, typer.Option("--format", "-f", help="onnx, pt2, torchscript or safetensors.")
+    ] = "onnx",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The file; default NAME.onnx, here.")
+    ] = None,
+    opset: Annotated[
+        int | None, typer.Option(min=18, help="Of ONNX; the exporter's own choice by default.")
+    ] = None,
+    half: Annotated[
+        bool, typer.Option("--half", help="Store the weights in half precision.")
+    ] = False,
+) -> None:
+    """Write a model for other programs, compared with torch before it is kept.
+
+    Its kind brings options of its own, such as --direction.
+    """
+    from multigan.inference.export import export_model
+    from multigan.inference.options import parse_options
+    from multigan.inference.pipeline import pipeline
+
+    pipe = pipeline(model)
+    options = parse_options(pipe.exportable, context.args)
+    made = export_model(pipe, output, format=format, opset=opset, half=half, **options)
+    print(f"{made.path}: {made.size / 1e6:.1f} MB, {made.verdict}")
+
+
 @app.command("import")
 def import_(
     checkpoint: Annotated[
@@ -274,8 +305,10 @@ def _plugins() -> list[tuple[str, str]]:
 
 
 def _shipped(kind: str) -> list[tuple[str, str]]:
+    from multigan.inference.card import summary
+
     return [
-        (name, _first_sentence(folder / "README.md"))
+        (name, summary(folder / "README.md"))
         for plugin in registry.plugins().values()
         if plugin.shipped == kind
         for name, folder in registry.shipped_models(plugin.name).items()
@@ -309,15 +342,6 @@ def _objectives() -> list[tuple[str, str]]:
 
 def _broken() -> list[tuple[str, str]]:
     return list(registry.broken_plugins().items())
-
-
-def _first_sentence(card: Path) -> str:
-    """The first line of a model card that is neither heading nor front matter."""
-    text = card.read_text(encoding="utf-8") if card.is_file() else ""
-    if text.startswith("---"):
-        text = text.split("---", 2)[-1]
-    prose = [line for line in text.splitlines() if line[:1].isalpha()]
-    return prose[0] if prose else ""
 
 
 def _print_rows(rows: list[tuple[str, str]], *, indent: str = "") -> None:

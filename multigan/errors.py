@@ -30,6 +30,10 @@ class PluginError(MultiganError):
     """A plugin that is unknown, broken or asked for what it does not offer."""
 
 
+class ExportError(MultiganError):
+    """A model that cannot be written in a format of other programs."""
+
+
 class DivergenceError(MultiganError):
     """A training run whose losses or gradients stopped being finite numbers."""
 

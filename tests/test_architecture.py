@@ -28,6 +28,8 @@ ALLOWED = {
     "data": ("errors", "config"),
     "training": ("errors", "config", "data.sampler", "data.media", "plugin", "registry", "weights"),
     "inference": ("errors", "config", "data.media", "plugin", "registry", "weights", ""),
+    # What other people's pipelines use: pictures through any pipeline that translates them.
+    "transforms": ("errors", "data.media", "inference.pipeline", "inference.pretrained"),
     "cli": ("errors", "config", "training", "inference", "registry", "plugin", ""),
     "plugins": (
         "errors", "config", "nn", "losses", "data", "metrics", "plugin", "registry", "weights",

@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from multigan import registry
 from multigan.errors import CheckpointError, PluginError
 from multigan.inference.pretrained import find_model, load_model, push_model, save_model
 from multigan.plugin import load
+
+
+@dataclass(frozen=True)
+class Exportable:
+    """A network of a model and how other programs call it; see `multigan.inference.export`.
+
+    Attributes:
+        module: One tensor comes out; in eval mode.
+        examples: Inputs by name, in the order of the module's arguments, at several sizes. The
+            first are traced, so that no size among them may be 1.
+        output: Name of the result.
+        free: Which sizes may vary: input or output name -> axis -> the size's name.
+        notes: What a caller must know, such as the range of values; kept in the file.
+    """
+
+    module: nn.Module
+    examples: Sequence[Mapping[str, Tensor]]
+    output: str
+    free: Mapping[str, Mapping[int, str]]
+    notes: Mapping[str, str] = field(default_factory=dict)
 
 
 class Pipeline:
@@ -77,6 +99,19 @@ class Pipeline:
     def save_film(self, result: Any, path: Path) -> Path:
         """Writes what `interpolate` returned as a film."""
         raise PluginError(f"{type(self).__name__} makes no films")
+
+    def exportable(self) -> Exportable:
+        """What ``multigan export`` writes for other programs.
+
+        A subclass may take options, each with a default.
+
+        Raises:
+            PluginError: No network of this kind of model is of use by itself.
+        """
+        raise PluginError(
+            f"a {self.facts.get('plugin')} model is more than one call of a network, so no program "
+            "can be made of it; --format safetensors writes its weights"
+        )
 
     def save(self, folder: str | Path, *, half: bool = False) -> None:
         """Writes the model as a folder that ``multigan.pipeline`` loads.

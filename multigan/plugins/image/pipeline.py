@@ -5,6 +5,7 @@ What is done to latents stands in `multigan.plugins.image.latent`.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +22,7 @@ from multigan.data.inputs import ImageInput
 from multigan.data.media import SUFFIXES, write_image
 from multigan.data.transforms import to_uint8
 from multigan.errors import CheckpointError, DataError, PluginError, suggestion
-from multigan.inference.pipeline import Pipeline
+from multigan.inference.pipeline import Exportable, Pipeline
 from multigan.plugins.image.latent.directions import Directions, Features, find_directions
 from multigan.plugins.image.latent.edits import blend, walk
 from multigan.plugins.image.latent.pictures import as_made
@@ -312,6 +313,18 @@ class ImagePipeline(Pipeline):
         if not result.images:
             raise PluginError("points are no pictures; use the tensor that the pipeline returns")
         return write_film(result.images, path, rate=rate)
+
+    def exportable(self) -> Exportable:
+        """The generator: latents, and labels if there are classes, to pictures in about [-1, 1]."""
+        counts = (2, 1, 5)
+        examples = [{"latents": draw_latents(count, self.latents, seed=0)} for count in counts]
+        notes = {"latents": "standard normal", "range": "-1 to 1", "colours": self.colours}
+        if self.classes:
+            for example, count in zip(examples, counts, strict=True):
+                example["labels"] = torch.arange(count) % len(self.classes)
+            notes["classes"] = json.dumps(self.classes, ensure_ascii=False)
+        free = {name: {0: "batch"} for name in (*examples[0], "image")}
+        return Exportable(self.generator, examples, output="image", free=free, notes=notes)
 
     def _shown(self, points: Points, *, columns: int) -> ImageOutput:
         made = self.decode(points.latents, points.labels)

@@ -73,6 +73,7 @@ class ResnetGenerator(Network):
             ]
         layers += [nn.ReflectionPad2d(3), nn.Conv2d(width, channels, 7), nn.Tanh()]
         self.model = nn.Sequential(*layers)
+        self.reach = 8 * blocks + 16  # pixels, once the statistics of the norms are given
         _initialise(self)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:

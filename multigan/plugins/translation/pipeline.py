@@ -18,12 +18,14 @@ from torch.nn import functional as F
 from multigan.data.media import Picture, read_image, to_picture
 from multigan.data.pixels import untranspose
 from multigan.errors import CheckpointError, DataError, PluginError
-from multigan.inference.pipeline import Pipeline
+from multigan.inference.pipeline import Exportable, Pipeline
 from multigan.plugins.translation import video
+from multigan.plugins.translation.statistics import is_over_picture, with_statistics_of
 
 ImageInput = str | os.PathLike[str] | Image.Image | np.ndarray | Tensor | Picture
 
 TILE = 768  # pixels; one tile of the shipped styles needs about 300 MB
+WHOLE = 7  # tiles; so large a picture still goes at once through a network with statistics over it
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,8 @@ class TranslationPipeline(Pipeline):
 
     The model's facts say how pictures are fed: ``multiple`` (sizes are padded to multiples of it),
     ``minimum`` (smallest side), ``halo`` (pixels that an output pixel sees to each side; None for a
-    network with statistics over the whole picture, which cannot be cut into tiles),
+    network with statistics over the whole picture: it is cut into tiles only where it has a
+    ``reach``, see `multigan.plugins.translation.statistics`),
     ``directions`` (name -> generator; the first one is the default) and ``side`` (the shorter side
     at which larger pictures are translated; None for their own size). A style draws lines of a
     certain width in pixels: on a photo of 24 megapixels they would hardly be seen.
@@ -80,7 +83,8 @@ class TranslationPipeline(Pipeline):
             direction: For models that know several, such as ``"ba"``.
             side: Shorter side, in pixels, at which larger pictures are translated before they are
                 scaled up again; 0 keeps their own size; None is what the model is made for.
-            tile: Side of the tiles in which large pictures are computed, in pixels.
+            tile: Side of the tiles in which large pictures are computed, in pixels. For networks
+                with statistics over the picture, a picture is large from 7 tiles on.
 
         Raises:
             DataError: Something that is not a picture.
@@ -184,9 +188,14 @@ class TranslationPipeline(Pipeline):
         height, width = rgb.shape[:2]
         rows, columns = self._padded(height), self._padded(width)
         step = max(self.multiple, tile // self.multiple * self.multiple)
-        if self.halo is None or rows * columns <= step * step:
+        reach = self.halo
+        if reach is None and rows * columns > WHOLE * step * step:
+            reach = _reach(generator)
+            if reach is not None:
+                generator = with_statistics_of(generator, self._reduced(rgb, WHOLE * step * step))
+        if reach is None or rows * columns <= step * step:
             step = max(rows, columns)
-        halo = -(-(self.halo or 0) // self.multiple) * self.multiple
+        halo = -(-(reach or 0) // self.multiple) * self.multiple
         result = np.empty_like(rgb)
         for top, bottom in _spans(rows, step):
             for left, right in _spans(columns, step):
@@ -201,6 +210,33 @@ class TranslationPipeline(Pipeline):
                 pixels = _to_uint8(drawn)[: height - top, : width - left]
                 result[top : min(bottom, height), left : min(right, width)] = pixels
         return result
+
+    def exportable(self, *, direction: str | None = None) -> Exportable:
+        """One generator: pictures in [-1, 1] to the same, of any number, height and width.
+
+        Args:
+            direction: For models that know several; the first one by default.
+        """
+        unit, least = self.multiple, self._padded(1)
+        sizes = [(2, least + unit, least + 2 * unit), (1, least, least), (2, least, least + unit)]
+        draw = torch.Generator().manual_seed(0)
+        free = {0: "batch", 2: "height", 3: "width"}
+        notes = {
+            "direction": direction or next(iter(self.directions)),
+            "channels": "rgb",
+            "range": "-1 to 1",
+            "multiple": str(unit),
+            "minimum": str(least),
+        }
+        told = ("halo", "side", "blocks", "colours")  # what the pipeline does around the network
+        notes |= {key: str(self.facts[key]) for key in told if self.facts.get(key)}
+        return Exportable(
+            self.components[self._generator_name(direction)],
+            [{"photo": torch.rand(n, 3, h, w, generator=draw) * 2 - 1} for n, h, w in sizes],
+            output="picture",
+            free={"photo": free, "picture": free},
+            notes=notes,
+        )
 
     def _scale(self, size: tuple[int, ...], side: int | None) -> tuple[int, float]:
         """Side of a block in pixels, and by how much a picture is made smaller before drawing."""
@@ -219,6 +255,13 @@ class TranslationPipeline(Pipeline):
     def _padded(self, side: int) -> int:
         return -(-max(side, self.minimum) // self.multiple) * self.multiple
 
+    def _reduced(self, rgb: np.ndarray, most: int) -> Tensor:
+        """The picture with so many pixels or hardly more, as `_window` makes it."""
+        scale = min(1.0, math.sqrt(most / (rgb.shape[0] * rgb.shape[1])))
+        small = _scaled(rgb, scale, Image.Resampling.LANCZOS)
+        rows, columns = (self._padded(side) for side in small.shape[:2])
+        return self._window(small, 0, rows, 0, columns)
+
     def _window(self, rgb: np.ndarray, up: int, down: int, before: int, after: int) -> Tensor:
         """A part of the padded picture as (1, 3, H, W) in [-1, 1]."""
         height, width = rgb.shape[:2]
@@ -228,6 +271,14 @@ class TranslationPipeline(Pipeline):
         if any(missing):
             x_BCHW = F.pad(x_BCHW, missing, mode="replicate")
         return x_BCHW.contiguous(memory_format=torch.channels_last)
+
+
+def _reach(generator: nn.Module) -> int | None:
+    """How far an output pixel sees, given the statistics over the picture; None if not known."""
+    if not any(is_over_picture(module) for module in generator.modules()):
+        return None
+    reach: Any = getattr(generator, "reach", None)
+    return reach if isinstance(reach, int) else None
 
 
 def _scaled(rgb: np.ndarray, scale: float, filter: Image.Resampling) -> np.ndarray:

@@ -46,6 +46,9 @@ def translate(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="A file for one input, else a folder.")
     ] = None,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Threads that read and write files beside the network.")
+    ] = 2,
 ) -> None:
     """Turn pictures and films into another style: photo.jpg becomes photo-cartoon.jpg."""
     if [style, model, weights].count(None) != 2:
@@ -54,7 +57,6 @@ def translate(
         )
     # Mistakes are told before torch is imported, which takes over a second.
     from multigan import registry
-    from multigan.data.media import read_image, write_image
     from multigan.plugins.translation.targets import plan
 
     if style is not None:
@@ -64,7 +66,9 @@ def translate(
         print(f"error: {problem}", file=sys.stderr)
 
     if jobs:
+        from multigan.data.media import read_image
         from multigan.inference.pipeline import pipeline
+        from multigan.plugins.translation.folders import translate_files
         from multigan.plugins.translation.pipeline import TranslationPipeline
         from multigan.plugins.translation.progress import film_progress
         from multigan.plugins.translation.restoration.pipeline import InpaintingPipeline, masked
@@ -82,26 +86,28 @@ def translate(
             )
         if mask is not None and not isinstance(pipe, InpaintingPipeline):
             raise PluginError("--mask is for inpainting models; leave it out")
+        read = read_image if mask is None else lambda path: masked(read_image(path), mask)
+        pictures = [(job.source, job.target) for job in jobs if not job.film]
+        for made in translate_files(
+            pipe, pictures, read=read, workers=workers, direction=direction, side=side
+        ):
+            if isinstance(made, MultiganError):
+                problems.append(str(made))
+                print(f"error: {made}", file=sys.stderr)
+            else:
+                print(made)
         for job in jobs:
+            if not job.film:
+                continue
             try:
-                if job.film and mask is not None:
-                    raise PluginError(f"{job.source} is a film; --mask is for pictures")
-                if job.film:
-                    with film_progress(job.source.name) as progress:
-                        warnings = translate_film(
-                            pipe, job.source, job.target,
-                            direction=direction, side=side, smooth=smooth, progress=progress,
-                        )  # fmt: skip
-                    for warning in warnings:
-                        print(f"warning: {warning}", file=sys.stderr)
-                    print(job.target)
-                else:
-                    picture = read_image(job.source)
-                    if mask is not None:
-                        picture = masked(picture, mask)
-                    picture = pipe.translate(picture, direction=direction, side=side)
-                    job.target.parent.mkdir(parents=True, exist_ok=True)
-                    print(write_image(picture, job.target))
+                with film_progress(job.source.name) as progress:
+                    warnings = translate_film(
+                        pipe, job.source, job.target,
+                        direction=direction, side=side, smooth=smooth, progress=progress,
+                    )  # fmt: skip
+                for warning in warnings:
+                    print(f"warning: {warning}", file=sys.stderr)
+                print(job.target)
             except (MultiganError, OSError) as error:
                 known = isinstance(error, MultiganError)
                 problems.append(str(error) if known else f"{job.source}: {error}")

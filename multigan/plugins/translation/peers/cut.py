@@ -48,6 +48,7 @@ class AntialiasedResnetGenerator(Network):
         self.up = nn.ModuleList([_Layer(2 * wide, wide, norm) for wide in (2 * width, width)])
         self.paint = nn.Conv2d(width, 3, 7, padding=3, padding_mode="reflect")
         self.blur_down, self.blur_up = _BlurDown(), _BlurUp()
+        self.reach = 8 * blocks + 24  # pixels, once the statistics of the norms are given
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """Translates pictures whose sides are multiples of 4."""

@@ -20,6 +20,7 @@ from multigan.data.media import Picture, read_image, to_picture
 from multigan.data.pixels import over_white
 from multigan.data.transforms import to_float, to_uint8
 from multigan.errors import CheckpointError, DataError, PluginError
+from multigan.inference.pipeline import Exportable
 from multigan.plugins.translation.pipeline import (
     TILE,
     ImageInput,
@@ -163,6 +164,10 @@ class InpaintingPipeline(TranslationPipeline):
     def translate_batch(self, rgb: np.ndarray, *, direction: str | None = None) -> np.ndarray:
         """Refuses films, which have no holes."""
         raise PluginError("an inpainting model fills holes of pictures; films have none")
+
+    def exportable(self, *, direction: str | None = None) -> Exportable:
+        """Refuses: a hole is filled by diffusion first, which is no part of the network."""
+        raise PluginError("inpainting models are not exported: filling begins outside the network")
 
     @torch.inference_mode()
     def fill(
