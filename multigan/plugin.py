@@ -41,7 +41,7 @@ class Plugin:
         summary: One sentence.
         methods: Ways of training; the first one is the default.
         networks: ``"module"`` whose ``NETWORKS`` maps names in saved models to classes.
-        pipeline: ``"module:Class"`` (or function) that makes a `multigan.inference.pipeline.Pipeline` subclass.
+        pipeline: ``"module:callable"`` that makes a `multigan.inference.pipeline.Pipeline`.
         verbs: ``"module:app"`` of a Typer app with command-line verbs, importable without torch.
         scores: The same for what ``multigan score`` can score: one command for each kind of sample.
         metrics: Names of what ``evaluate`` reports, each with a sentence.

@@ -7,9 +7,10 @@ one, on one thread, in turns of one step. What counts is the median ratio of pro
 other work hardly moves.
 
 Nearly all of a step are convolutions that both must compute, so in fp32 the two are at par; ours
-is faster where the CPU has bf16 arithmetic, the precision that recipes/cyclegan.yaml asks for. Ours
-also averages the generators' weights, keeps a pool of fakes and watches for numbers that are not
-finite.
+is faster where the CPU has bf16 arithmetic, the precision that recipes/cyclegan.yaml asks for. The
+layout channels_last goes with it: in fp32 it makes these convolutions slower, and instance
+normalisation copies out of it and back. Ours also averages the generators' weights, keeps a pool of
+fakes and watches for numbers that are not finite.
 """
 
 from __future__ import annotations
@@ -78,7 +79,8 @@ def through_the_trainer(folder: Path, size: int, precision: str) -> Callable[[],
             "data": {"size": size, "resize": size, "builtin_size": 4},
             "train": {
                 "batch_size": 1, "precision": precision, "device": "cpu", "threads": 1,
-                "channels_last": True, "log_every": 1000, "preview_every": 0, "checkpoint_every": 0,
+                "channels_last": precision == "bf16", "log_every": 1000, "preview_every": 0,
+                "checkpoint_every": 0,
             },
         }
     )  # fmt: skip
@@ -98,7 +100,7 @@ def test_both_play_the_networks_of_the_paper() -> None:
         assert sum(p.numel() for p in network().parameters()) == count
 
 
-@pytest.mark.parametrize(("size", "turns"), [(64, 7), (256, 3)])
+@pytest.mark.parametrize(("size", "turns"), [(64, 7), (256, 2)])
 def test_a_step_is_faster_than_by_hand(
     size: int, turns: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
