@@ -35,14 +35,21 @@ Usage: Any = typer.BadParameter.__mro__[2]
 
 def main() -> None:
     """The entry point of the ``multigan`` command."""
+    quiet = not {"--help", "--version"}.isdisjoint(sys.argv)
     for plugin in registry.plugins().values():
         for commands, reference in ((app, plugin.verbs), (score, plugin.scores)):
             if reference:
                 try:
                     verbs: typer.Typer = load(reference)
                     commands.registered_commands.extend(verbs.registered_commands)
-                except Exception:  # a broken plugin hurts nobody else; the doctor tells about it
-                    continue
+                except Exception as error:  # a broken plugin hurts nobody else
+                    if not quiet:
+                        why = (str(error).splitlines() or [type(error).__name__])[0]
+                        print(
+                            f"warning: without the commands of plugin '{plugin.name}': {why}; see "
+                            "'multigan doctor'",
+                            file=sys.stderr,
+                        )
     try:
         sys.exit(app(standalone_mode=False))
     except MultiganError as error:
@@ -242,8 +249,9 @@ def doctor() -> None:
                 if reference:
                     load(reference)
             for method in plugin.methods.values():
-                load(method.recipe)
-                load(method.gan)
+                for reference in (method.recipe, method.gan, method.pipeline):
+                    if reference:
+                        load(reference)
             rows.append((f"plugin {name}", "works"))
         except Exception as error:  # whatever a plugin does wrong, the doctor reports it
             rows.append((f"plugin {name}", f"BROKEN: {error}"))

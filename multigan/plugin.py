@@ -23,11 +23,13 @@ class Method:
         summary: One sentence for ``multigan list plugins``.
         recipe: ``"module:Class"`` of a `multigan.config.recipe.Recipe` subclass (no torch inside).
         gan: ``"module:Class"`` of a `multigan.training.phases.GAN`, built as ``Class(recipe)``.
+        pipeline: Instead of the plugin's, where a model of this method is used in another way.
     """
 
     summary: str
     recipe: str
     gan: str
+    pipeline: str | None = None
 
 
 @dataclass(frozen=True)

@@ -138,7 +138,9 @@ def light_modules() -> list[str]:
     ]
     for path in FILES:
         parts = module_of(path).split(".")
-        if parts[0] == "plugins" and (len(parts) == 2 or parts[-1] in ("recipe", "verbs", "score")):
+        if parts[0] == "plugins" and (
+            len(parts) == 2 or parts[-1] in ("recipe", "verb", "verbs", "score")
+        ):
             light.append(f"multigan.{'.'.join(parts)}")
     return light
 

@@ -133,7 +133,10 @@ def pipeline(
     else:
         folder = find_model(model)
     plugin, networks, facts = load_model(folder)
-    pipeline_class: type[Pipeline] = load(registry.plugin(plugin).pipeline)
+    manifest = registry.plugin(plugin)
+    method = manifest.methods.get(facts["method"])
+    own = method.pipeline if method is not None else None
+    pipeline_class: type[Pipeline] = load(own or manifest.pipeline)
     try:
         made = pipeline_class(networks, facts)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:

@@ -9,6 +9,7 @@ from multigan.losses.adversarial import (
     discriminator_loss,
     generator_loss,
 )
+from multigan.losses.contrastive import patch_nce
 from multigan.losses.history import GradientHistory, ParameterHistory, historical_averaging
 from multigan.losses.penalties import (
     clip_weights_,
@@ -48,6 +49,7 @@ __all__ = [
     "gram_matrix",
     "historical_averaging",
     "identity_loss",
+    "patch_nce",
     "path_length_constraint",
     "path_length_penalty",
     "r1_penalty",

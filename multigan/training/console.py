@@ -86,6 +86,7 @@ class ConsoleWatcher(Watcher):
                 self.console.print(f"step {step}: samples in {path}", markup=False)
         for text in preview.texts[:SHOWN_TEXTS]:
             self.console.print(f"  {text}", markup=False)
-        warning = collapse_warning(preview)
+        # A generator without a single step makes all samples alike, and has not collapsed.
+        warning = collapse_warning(preview) if step else None
         if warning:
             self.console.print(f"[yellow]step {step}: {warning}[/yellow]")

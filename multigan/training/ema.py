@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -51,3 +51,12 @@ class EMA:
         for name, source in self.sources.items():
             for average, value in zip(self.networks[name].buffers(), source.buffers(), strict=True):
                 average.copy_(value)
+
+    @torch.no_grad()
+    def settle(self, names: Collection[str]) -> None:
+        """Makes networks equal to their averages, for good once nothing trains them any more."""
+        for name in names:
+            if name in self.sources:
+                averages = self.networks[name].parameters()
+                for value, average in zip(self.sources[name].parameters(), averages, strict=True):
+                    value.copy_(average)

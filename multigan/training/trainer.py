@@ -93,6 +93,8 @@ class Trainer:
             while self.stage < len(self.stages):
                 stage = self.stages[self.stage]
                 self.watcher.stage(stage.name, self.step, self.total_steps)
+                if self.stage_step == 0:
+                    self._settle()
                 while self.stage_step < stage.steps:
                     if self._told_to_stop():
                         self._save()
@@ -119,6 +121,15 @@ class Trainer:
     def averaged(self) -> dict[str, nn.Module]:
         """The networks as they are sampled and saved: averages where there are any."""
         return {**dict(self.gan.networks.items()), **dict(self.ema.networks.items())}
+
+    def _settle(self) -> None:
+        """What no stage from here on trains becomes its average, which is what will be saved.
+
+        Later stages learn beside it; and an average of weights at rest would drift to them.
+        """
+        phases = [phase for stage in self.stages[self.stage :] for phase in stage.phases]
+        trained = {name for phase in phases for name in self.gan.groups[phase.updates]}
+        self.ema.settle([name for name in self.gan.averaged if name not in trained])
 
     # One step -------------------------------------------------------------------------------------
 

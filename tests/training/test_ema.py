@@ -51,6 +51,20 @@ def test_buffers_are_copied_and_averages_are_for_use_only() -> None:
     assert not torch.equal(average.running_mean, network.running_mean)
 
 
+def test_a_network_that_settles_is_its_average_from_then_on() -> None:
+    networks = {"rests": nn.Linear(2, 2), "moves": nn.Linear(2, 2)}
+    ema = EMA(networks, EMAConfig(decay=0.9, warmup=False))
+    for network in networks.values():
+        fill(network, 3.0)
+    ema.update(0)
+    kept = ema.networks["rests"].weight.clone()
+    ema.settle(["rests", "unknown"])
+    assert torch.equal(networks["rests"].weight, kept)
+    assert torch.equal(networks["moves"].weight, torch.full((2, 2), 3.0))
+    ema.update(1)
+    assert torch.equal(ema.networks["rests"].weight, kept)
+
+
 def test_decay_zero_switches_it_off() -> None:
     ema = EMA({"net": nn.Linear(1, 1)}, EMAConfig(decay=0.0))
     ema.update(0)

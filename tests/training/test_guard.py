@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from multigan.errors import DivergenceError
+from multigan.training.console import ConsoleWatcher
 from multigan.training.guard import Guard, collapse_warning
 from multigan.training.phases import Preview
+from multigan.training.run import Run
+from multigan.training.tracking import Tracker
 
 NAN, GOOD = torch.tensor(float("nan")), torch.tensor(1.0)
 
@@ -51,3 +56,14 @@ def test_collapse() -> None:
     one = torch.rand(1, 3, 8, 8)
     assert "mode collapse" in str(collapse_warning(Preview(images=one.expand(8, 3, 8, 8))))
     assert collapse_warning(Preview(images=torch.rand(8, 3, 8, 8))) is None
+
+
+def test_a_generator_that_was_never_trained_has_not_collapsed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alike = Preview(images=torch.rand(1, 3, 8, 8).expand(8, 3, 8, 8))
+    watcher = ConsoleWatcher(Run(tmp_path), Tracker(tmp_path, views=(), step=0))
+    watcher.preview(0, "adversarial", alike)
+    assert "collapse" not in capsys.readouterr().err
+    watcher.preview(100, "adversarial", alike)
+    assert "step 100: mode collapse?" in capsys.readouterr().err

@@ -4,6 +4,7 @@ from multigan.plugin import Method, Plugin
 
 _GAN = "multigan.plugins.image.adversarial.gan:ImageGAN"
 _RECIPES = "multigan.plugins.image.adversarial.recipe"
+_CLASSIFIER = "multigan.plugins.image.classifier.pipeline:ClassifierPipeline"
 
 PLUGIN = Plugin(
     name="image",
@@ -33,10 +34,18 @@ PLUGIN = Plugin(
             summary="A small classifier, to score generated pictures with.",
             recipe="multigan.plugins.image.classifier.recipe:ClassifierRecipe",
             gan="multigan.plugins.image.classifier.training:ClassifierTraining",
+            pipeline=_CLASSIFIER,
+        ),
+        "semi-supervised": Method(
+            summary="A classifier from few labels and many pictures (Salimans et al. 2016).",
+            recipe="multigan.plugins.image.semi_supervised.recipe:SemiSupervisedRecipe",
+            gan="multigan.plugins.image.semi_supervised.gan:SemiSupervisedGAN",
+            pipeline=_CLASSIFIER,
         ),
     },
     networks="multigan.plugins.image.networks",
     pipeline="multigan.plugins.image.pipeline:ImagePipeline",
+    verbs="multigan.plugins.image.verbs:app",
     scores="multigan.plugins.image.score:app",
     metrics={
         "frechet-FEATURES": "Frechet distance of features, e.g. frechet-digits; lower is better",
@@ -47,11 +56,13 @@ PLUGIN = Plugin(
         "density-FEATURES": "how many real neighbourhoods a picture is in, on average",
         "coverage-FEATURES": "share of real pictures that have a generated one as a neighbour",
         "inception-score-FEATURES": "sureness and variety of a classifier's verdicts",
-        "label-agreement": "share of pictures that a classifier takes for what they were asked for",
-        "classes": "classes that a classifier finds among the pictures",
+        "label-agreement-FEATURES": "share of pictures that are taken for what was asked for",
+        "classes-FEATURES": "classes that a classifier finds among the pictures",
+        "class-divergence-FEATURES": "KL of their shares from those among real pictures, in nats",
         "modes": "of 25 Gaussians, or of 1000 stacks of digits: those that were generated",
         "good-points": "share of points within three deviations of a Gaussian",
         "accuracy": "share of held-out pictures that a classifier names right",
+        "reconstruction": "squared error of real pictures through encoder and generator",
         "augmentation": "probability that the adaptive augmentation has come to",
     },
     data={

@@ -1,4 +1,8 @@
-"""The two sets of pictures of a score: opened, drawn from, and looked at once."""
+"""The two sets of pictures of a score: opened, drawn from, and looked at once.
+
+A picture that cannot be read is left out: one broken file among thousands must not cost the score
+of the others.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ import torch
 from multigan.data.media import list_images, read_image
 from multigan.data.pixels import over_white
 from multigan.data.source import images
+from multigan.errors import DataError
 from multigan.plugins.image.features.extractor import FeatureExtractor
 from multigan.plugins.image.idx import is_idx_folder, read_pictures
 from multigan.plugins.image.scores import Summary
@@ -75,30 +80,53 @@ def summarize(
     *,
     batch_size: int,
     device: torch.device,
-) -> Summary:
-    """Looks at all chosen pictures once."""
+) -> tuple[Summary, list[str]]:
+    """Looks once at all chosen pictures.
+
+    Returns:
+        What is known about those that can be read, and a line about each of the others.
+
+    Raises:
+        DataError: none can be read.
+    """
+    problems: list[str] = []
     summary = Summary(extractor, total=len(pictures.chosen))
     numbers = {name: number for number, name in enumerate(extractor.class_names)}
     named = bool(pictures.labels) and all(label in numbers for label in pictures.labels)
     for start, batch in _batches(pictures, batch_size):
-        tensors = [torch.from_numpy(array).permute(2, 0, 1).to(device) for array in batch]
-        labels = None
+        problems += [str(found) for found in batch if isinstance(found, DataError)]
+        readable = {
+            place: torch.from_numpy(found).permute(2, 0, 1).to(device)
+            for place, found in enumerate(batch, start)
+            if not isinstance(found, DataError)
+        }
+        if not readable:
+            continue
+        tensors, labels = list(readable.values()), None
         if named:
-            names = pictures.labels[start : start + len(batch)]
-            labels = torch.tensor([numbers[name] for name in names])
+            labels = torch.tensor([numbers[pictures.labels[place]] for place in readable])
         alike = len({tensor.shape for tensor in tensors}) == 1
         summary.update(torch.stack(tensors) if alike else tensors, labels)
-    return summary
+    if not summary.count:
+        raise DataError(f"none of {len(problems)} pictures can be read, the first: {problems[0]}")
+    return summary, problems
 
 
-def _batches(pictures: PictureSet, size: int) -> Iterator[tuple[int, list[np.ndarray]]]:
+def _batches(pictures: PictureSet, size: int) -> Iterator[tuple[int, list[np.ndarray | DataError]]]:
     """(number of the first, decoded pictures); decoding runs one batch ahead in threads."""
+
+    def load(index: int) -> np.ndarray | DataError:
+        try:
+            return pictures.load(index)
+        except DataError as error:
+            return error
+
     with ThreadPoolExecutor(READERS) as readers:
-        ahead = [readers.submit(pictures.load, index) for index in pictures.chosen[:size]]
+        ahead = [readers.submit(load, index) for index in pictures.chosen[:size]]
         for start in range(0, len(pictures.chosen), size):
             batch = ahead
             following = pictures.chosen[start + size : start + 2 * size]
-            ahead = [readers.submit(pictures.load, index) for index in following]
+            ahead = [readers.submit(load, index) for index in following]
             yield start, [each.result() for each in batch]
 
 

@@ -1,10 +1,13 @@
-"""Pictures from a trained generator: by number, by class, and on the way from one to the next."""
+"""Pictures from a trained generator: by number, by class, on the way from one to the next, edited.
+
+What is done to latents stands in `multigan.plugins.image.latent`.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +17,26 @@ from PIL import Image
 from torch import Tensor, nn
 
 from multigan.data.film import write_film
+from multigan.data.inputs import ImageInput
 from multigan.data.media import SUFFIXES, write_image
 from multigan.data.transforms import to_uint8
 from multigan.errors import CheckpointError, DataError, PluginError, suggestion
 from multigan.inference.pipeline import Pipeline
+from multigan.plugins.image.latent.directions import Directions, Features, find_directions
+from multigan.plugins.image.latent.edits import blend, walk
+from multigan.plugins.image.latent.pictures import as_made
+from multigan.plugins.image.latent.projection import Projection, project
+from multigan.plugins.image.latent.space import (
+    Points,
+    draw_latents,
+    slerp,
+    truncated,
+    truncated_deviation,
+)
 
 CHUNK = 64  # pictures generated at once
 PALETTES = {"grey": 1, "rgb": 3, "rgba": 4, "points": 2}
+LOOKED_AT = 4000  # samples, of which directions are the principal components
 
 Label = str | int
 
@@ -48,6 +64,8 @@ class ImagePipeline(Pipeline):
         pipe = multigan.pipeline("runs/dcgan")
         pipe(16, seed=1).images
         pipe.interpolate(8, frames=30)            # a film through eight of them
+        face = pipe.project("face.png").points    # where the model has something like it
+        pipe.edit(face, direction=pipe.directions().vectors[0], alpha=2.0).images
 
     Args:
         components: holds the "generator".
@@ -89,10 +107,101 @@ class ImagePipeline(Pipeline):
         Raises:
             PluginError: an argument is out of range, or the model has no such class.
         """
+        points = self.points(count, seed=seed, labels=labels, truncation=truncation)
+        return self.decode(points.latents, points.labels)
+
+    def points(
+        self,
+        count: int = 1,
+        *,
+        seed: int = 0,
+        labels: Label | Sequence[Label] | None = None,
+        truncation: float | None = None,
+    ) -> Points:
+        """What the pictures above are made of, for `edit` and `blend`; arguments as there."""
         if count < 1:
             raise PluginError(f"count={count}: ask for one picture at least")
         latents_BZ = truncated(draw_latents(count, self.latents, seed=seed), truncation)
-        return self.decode(latents_BZ, self._numbers(labels, count))
+        deviation = truncated_deviation(truncation)
+        return Points(latents_BZ, self._numbers(labels, count), deviation)
+
+    def directions(self, *, features: Features = "early", seed: int = 0) -> Directions:
+        """Directions of the latents that change pictures most, see `find_directions`."""
+        points = self.points(LOOKED_AT, seed=seed)
+        return find_directions(
+            self.generator, points, features=features, device=self.device, seed=seed
+        )
+
+    def edit(
+        self, points: Points, *, direction: Tensor, alpha: float | Sequence[float]
+    ) -> ImageOutput:
+        """Moves points along a direction (Z,), or rows of them; see `latent.edits.walk`.
+
+        Args:
+            points: of `points`, or of what `project` found.
+            direction: of length 1.
+            alpha: how far, in standard deviations of the latents; of several, each fills a column.
+        """
+        alphas_A = _amounts(alpha)
+        way = walk(points, directions_DZ=torch.atleast_2d(direction), alphas_A=alphas_A)
+        return self._shown(way, columns=len(alphas_A))
+
+    def project(
+        self,
+        pictures: ImageInput | Sequence[ImageInput],
+        *,
+        label: Label | Sequence[Label] | None = None,
+        starts: int = 2000,
+        steps: int = 200,
+        seed: int = 0,
+    ) -> Projection:
+        """Finds the latents of pictures, see `latent.projection`; look at the distances.
+
+        Args:
+            pictures: see `latent.pictures.as_made`.
+            label: the class of all, or of each; None takes the likeliest.
+            starts: random pictures to begin among, where the model has no encoder.
+            steps: of gradient descent.
+            seed: of the random pictures.
+
+        Raises:
+            PluginError: the model makes points, or has no such class.
+            DataError: a picture that cannot be read.
+        """
+        if self.colours == "points":
+            raise PluginError("this model makes points; there is no picture to project")
+        images_BCHW = as_made(pictures, like_CHW=self(1).tensor[0], colours=self.colours)
+        return project(
+            self.generator,
+            images_BCHW.to(self.device),
+            latents=self.latents,
+            classes=len(self.classes),
+            labels_B=None if label is None else self._numbers(label, len(images_BCHW)),
+            encoder=self.components.get("encoder"),
+            starts=starts,
+            steps=steps,
+            seed=seed,
+        )
+
+    def blend(
+        self,
+        one: Points,
+        other: Points | None = None,
+        *,
+        alpha: float | Sequence[float] = 0.5,
+        matrix: Tensor | None = None,
+    ) -> ImageOutput:
+        """Morphs one point into another, or into what a matrix makes of it; see `latent.edits`.
+
+        Args:
+            one: where alpha is 0.
+            other: where alpha is 1; None takes the first one again, for the matrix to change.
+            alpha: from 0 to 1; of several, each fills a column.
+            matrix: (Z, Z), applied to the other one's latents.
+        """
+        shares_A, classes = _amounts(alpha), len(self.classes)
+        way = blend(one, other or one, shares_A=shares_A, classes=classes, matrix_ZZ=matrix)
+        return self._shown(way, columns=len(shares_A))
 
     def grid(self, rows: int = 8, *, seed: int = 0, truncation: float | None = None) -> ImageOutput:
         """Every class in a column of its own, the same latents along a row.
@@ -147,7 +256,7 @@ class ImagePipeline(Pipeline):
 
     @torch.inference_mode()
     def decode(self, latents_BZ: Tensor, labels_B: Tensor | None = None) -> ImageOutput:
-        """Pictures of given latents and class numbers."""
+        """Pictures of given latents and class numbers, or shares of classes (B, K)."""
         parts = []
         for start in range(0, len(latents_BZ), CHUNK):
             some = slice(start, start + CHUNK)
@@ -155,7 +264,8 @@ class ImagePipeline(Pipeline):
             made_BCHW = self.generator(latents_BZ[some].to(self.device), given_B)
             parts.append(made_BCHW.float().cpu())
         x_BCHW = torch.cat(parts)
-        names = () if labels_B is None else tuple(self.classes[int(i)] for i in labels_B)
+        numbers_B = labels_B.argmax(1) if labels_B is not None and labels_B.dim() == 2 else labels_B
+        names = () if numbers_B is None else tuple(self.classes[int(i)] for i in numbers_B)
         if self.colours == "points":
             return ImageOutput([], x_BCHW)
         images = [_picture(pixels) for pixels in to_uint8(x_BCHW)]
@@ -203,6 +313,10 @@ class ImagePipeline(Pipeline):
             raise PluginError("points are no pictures; use the tensor that the pipeline returns")
         return write_film(result.images, path, rate=rate)
 
+    def _shown(self, points: Points, *, columns: int) -> ImageOutput:
+        made = self.decode(points.latents, points.labels)
+        return replace(made, columns=columns if columns > 1 else 0)
+
     def _numbers(self, labels: Label | Sequence[Label] | None, count: int) -> Tensor | None:
         if not self.classes:
             if labels is not None:
@@ -224,41 +338,6 @@ class ImagePipeline(Pipeline):
         return self.classes.index(str(label))
 
 
-def draw_latents(count: int, size: int, *, seed: int) -> Tensor:
-    """Standard normal latents (count, size): row i depends on the seed and on i only."""
-    # On the CPU and row by row: on every device, and in every number, a seed means the same.
-    generator = torch.Generator().manual_seed(seed)
-    return torch.stack([torch.randn(size, generator=generator) for _ in range(count)])
-
-
-def truncated(latents_BZ: Tensor, limit: float | None) -> Tensor:
-    """Maps normal numbers, in their order, to normal numbers cut off at +-limit.
-
-    Through the distribution functions, so that the same seed gives the same picture, only tamer.
-
-    Raises:
-        PluginError: the limit is not positive.
-    """
-    if limit is None:
-        return latents_BZ
-    if not limit > 0:
-        raise PluginError(f"truncation={limit}: give a number above 0; 0.5 to 1 is usual")
-    inside = math.erf(limit / math.sqrt(2.0))
-    return math.sqrt(2.0) * torch.erfinv(
-        inside * torch.erf(latents_BZ.double() / math.sqrt(2.0))
-    ).to(latents_BZ.dtype)
-
-
-def slerp(start_Z: Tensor, end_Z: Tensor, share_B: Tensor) -> Tensor:
-    """Points (B, Z) on the arc from one vector to another (Shoemake 1985; White 2016)."""
-    cosine = torch.dot(start_Z, end_Z) / (start_Z.norm() * end_Z.norm())
-    angle = cosine.clamp(-1.0, 1.0).acos()
-    if angle < 1e-4:
-        return torch.lerp(start_Z, end_Z, share_B[:, None])
-    before, after = (torch.sin((1 - share_B) * angle), torch.sin(share_B * angle))
-    return (before[:, None] * start_Z + after[:, None] * end_Z) / angle.sin()
-
-
 def grid_of(result: ImageOutput) -> Image.Image:
     """All pictures on one, without gaps."""
     columns = result.columns or math.ceil(math.sqrt(len(result.images)))
@@ -268,6 +347,10 @@ def grid_of(result: ImageOutput) -> Image.Image:
     for number, image in enumerate(result.images):
         sheet.paste(image, (number % columns * width, number // columns * height))
     return sheet
+
+
+def _amounts(given: float | Sequence[float]) -> Tensor:
+    return torch.tensor([given] if isinstance(given, int | float) else list(given)).float()
 
 
 def _picture(pixels_CHW: Tensor) -> Image.Image:

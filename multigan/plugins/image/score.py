@@ -69,10 +69,13 @@ def images(
     extractor = make_extractor(features, weights=weights)
     place = _device(device)
     extractor.to(place)
-    gathered = {
-        role: summarize(given, extractor, batch_size=batch_size, device=place)
-        for role, given in sets.items()
-    }
+    gathered, unreadable = {}, {}
+    for role, given in sets.items():
+        gathered[role], unreadable[role] = summarize(
+            given, extractor, batch_size=batch_size, device=place
+        )
+        for problem in unreadable[role]:
+            print(f"left out: {problem}", file=sys.stderr)
     scores = compare(gathered["samples"], gathered["references"], metrics=chosen)
     result: dict[str, Any] = {
         "scores": scores,
@@ -80,7 +83,12 @@ def images(
         "features": extractor.name,
         "protocol": extractor.protocol,
         **{
-            role: {"source": given.source, "count": gathered[role].count, "of": given.available}
+            role: {
+                "source": given.source,
+                "count": gathered[role].count,
+                "of": given.available,
+                "unreadable": len(unreadable[role]),
+            }
             for role, given in sets.items()
         },
     }
@@ -131,8 +139,10 @@ def _print_table(result: dict[str, Any], notes: list[str], class_names: tuple[st
         print(f"{name:<{width}}  {value:.5g}")
     for role in ("samples", "references"):
         given = result[role]
-        drawn = "" if given["count"] == given["of"] else f" of {given['of']}, drawn with seed 0"
-        print(f"{role}: {given['count']}{drawn}, {given['source']}")
+        chosen = given["count"] + given["unreadable"]
+        drawn = "" if chosen == given["of"] else f" of {given['of']}, drawn with seed 0"
+        broken = f", {given['unreadable']} unreadable left out" if given["unreadable"] else ""
+        print(f"{role}: {given['count']}{drawn}{broken}, {given['source']}")
         if class_names and (counts := given.get("classes")):
             shares = [
                 f"{n} {c / given['count']:.1%}" for n, c in zip(class_names, counts, strict=True)

@@ -91,8 +91,16 @@ class Summary:
         return kept.cpu() if kept.device.type == "mps" else kept  # which has no float64
 
     def inception_score(self) -> tuple[float, float]:
-        """Mean and deviation over the parts."""
-        return self._inception_score.compute()
+        """Mean and deviation over the parts.
+
+        Raises:
+            DataError: so few of the pictures came that a part has none.
+        """
+        try:
+            return self._inception_score.compute()
+        except ValueError as error:
+            few = f"only {self.count} of {self.total} pictures could be read"
+            raise DataError(f"{few}: too few for the inception-score; leave it out") from error
 
 
 def compare(samples: Summary, references: Summary, *, metrics: Collection[str]) -> dict[str, float]:

@@ -9,6 +9,7 @@ is this project's own: small, fast, and without statistics over the picture.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -78,6 +79,18 @@ class ResnetGenerator(Network):
         """Translates pictures whose sides are multiples of 4."""
         return self.model(x_BCHW)
 
+    def features(self, x_BCHW: Tensor, layers: Sequence[int]) -> list[Tensor]:
+        """What the layers of these numbers give, in rising order; nothing behind is computed.
+
+        Layer 0 is the padded picture, 4 and 7 are the halvings, 10 is the first residual block.
+        """
+        found = []
+        for number, layer in enumerate(self.model[: max(layers) + 1]):
+            x_BCHW = layer(x_BCHW)
+            if number in layers:
+                found.append(x_BCHW)
+        return found
+
 
 class UNetGenerator(Network):
     """pix2pix's U-Net: halve until one pixel is left, double again, and pass every size across.
@@ -85,9 +98,9 @@ class UNetGenerator(Network):
     Args:
         channels: of the pictures, in and out.
         width: channels of the first layer (ngf); deeper ones have up to eight times as many.
-        depth: halvings; sides must be multiples of 2**depth. 8 for 256 pixels, 7 for 128.
+        depth: halvings, at least 3; sides must be multiples of 2**depth. 8 for 256 pixels.
         norm: "instance" or "batch".
-        dropout: rate in the three innermost full-width levels, the paper's source of variety.
+        dropout: rate in the three levels around the innermost, the paper's source of variety.
     """
 
     def __init__(
@@ -100,14 +113,13 @@ class UNetGenerator(Network):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        if depth < 5:
-            raise ValueError(f"depth must be at least 5, not {depth}")
-        wide = 8 * width
-        block = _UNetLevel(wide, wide, None, norm)
-        for _ in range(depth - 5):
-            block = _UNetLevel(wide, wide, block, norm, dropout=dropout)
-        for outer in (4 * width, 2 * width, width):
-            block = _UNetLevel(outer, 2 * outer, block, norm)
+        if depth < 3:
+            raise ValueError(f"depth must be at least 3, not {depth}")
+        widths = [width * min(2**level, 8) for level in range(depth)]
+        block = _UNetLevel(widths[-2], widths[-1], None, norm)
+        for level in range(depth - 2, 0, -1):
+            dropped = dropout if level >= depth - 4 else 0.0
+            block = _UNetLevel(widths[level - 1], widths[level], block, norm, dropout=dropped)
         self.model = _UNetLevel(channels, width, block, norm, outermost=True)
         _initialise(self)
 
@@ -173,22 +185,36 @@ class CompactGenerator(Network):
         channels: of the pictures, in and out.
         width: channels at a quarter of the size; half the size has half of them, the full size 16.
         blocks: residual blocks of two 3x3 convolutions; each adds 8 pixels to the reach.
+        inputs: channels of what it is given, where these are others.
+        max_dilation: the blocks' convolutions are spread by 1, 2, 4 ... up to this, and again from
+            1, which multiplies what a block adds to the reach.
     """
 
-    def __init__(self, *, channels: int = 3, width: int = 80, blocks: int = 6) -> None:
+    def __init__(
+        self,
+        *,
+        channels: int = 3,
+        width: int = 80,
+        blocks: int = 6,
+        inputs: int | None = None,
+        max_dilation: int = 1,
+    ) -> None:
         super().__init__()
         full, half = 16, width // 2
-        self.down_half = _conv(channels, half, kernel=4, stride=2)
+        inputs = channels if inputs is None else inputs
+        cycle = max_dilation.bit_length()
+        dilations = [2 ** (number % cycle) for number in range(blocks)]
+        self.down_half = _conv(inputs, half, kernel=4, stride=2)
         self.down_quarter = _conv(half, width, kernel=4, stride=2)
-        self.blocks = nn.Sequential(*[_PlainBlock(width) for _ in range(blocks)])
+        self.blocks = nn.Sequential(*[_PlainBlock(width, each) for each in dilations])
         self.up_half = _shuffle_up(width, half)
         self.join_half = _conv(half, half)
         self.up_full = _shuffle_up(half, full)
-        self.join_full = _conv(full + channels, full)
+        self.join_full = _conv(full + inputs, full)
         self.paint = _conv(full, channels)
         with torch.no_grad():
             self.paint.weight.mul_(0.3)  # start well inside the range where tanh has a slope
-        self.reach = 8 * blocks + 16
+        self.reach = 8 * sum(dilations) + 16
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """Translates pictures of which both sides are multiples of 4."""
@@ -304,9 +330,10 @@ def _unchanged(module: nn.Module) -> nn.Module:
 
 
 class _PlainBlock(nn.Module):
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, dilation: int) -> None:
         super().__init__()
-        self.first, self.second = _conv(width, width), _conv(width, width)
+        self.first = _conv(width, width, dilation=dilation)
+        self.second = _conv(width, width, dilation=dilation)
         with torch.no_grad():
             self.second.weight.mul_(0.2)
 
@@ -314,8 +341,11 @@ class _PlainBlock(nn.Module):
         return x_BCHW + self.second(_act(self.first(x_BCHW)))
 
 
-def _conv(before: int, after: int, *, kernel: int = 3, stride: int = 1) -> nn.Conv2d:
-    conv = nn.Conv2d(before, after, kernel, stride, padding=(kernel - 1) // 2)
+def _conv(
+    before: int, after: int, *, kernel: int = 3, stride: int = 1, dilation: int = 1
+) -> nn.Conv2d:
+    padding = dilation * (kernel - 1) // 2
+    conv = nn.Conv2d(before, after, kernel, stride, padding=padding, dilation=dilation)
     nn.init.kaiming_normal_(conv.weight, a=0.1)
     if conv.bias is not None:
         nn.init.zeros_(conv.bias)

@@ -39,6 +39,9 @@ def translate(
         float,
         typer.Option(min=0, max=1, help="Of films: how much flicker to take out; 0: none."),
     ] = 0.8,
+    mask: Annotated[
+        Path | None, typer.Option(help="For inpainting: a picture, white where to fill.")
+    ] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda ...")] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="A file for one input, else a folder.")
@@ -64,6 +67,7 @@ def translate(
         from multigan.inference.pipeline import pipeline
         from multigan.plugins.translation.pipeline import TranslationPipeline
         from multigan.plugins.translation.progress import film_progress
+        from multigan.plugins.translation.restoration.pipeline import InpaintingPipeline, masked
         from multigan.plugins.translation.video import translate_film
 
         if weights is not None:
@@ -76,6 +80,8 @@ def translate(
             raise PluginError(
                 f"{weights or model} is a model of another kind; it cannot translate pictures"
             )
+        if mask is not None and not isinstance(pipe, InpaintingPipeline):
+            raise PluginError("--mask is for inpainting models; leave it out")
         for job in jobs:
             try:
                 if job.film:
@@ -88,7 +94,10 @@ def translate(
                         print(f"warning: {warning}", file=sys.stderr)
                     print(job.target)
                 else:
-                    picture = pipe.translate(read_image(job.source), direction=direction, side=side)
+                    picture = read_image(job.source)
+                    if mask is not None:
+                        picture = masked(picture, mask)
+                    picture = pipe.translate(picture, direction=direction, side=side)
                     job.target.parent.mkdir(parents=True, exist_ok=True)
                     print(write_image(picture, job.target))
             except (MultiganError, OSError) as error:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import gzip
 import json
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image, ImageDraw, ImageFont
 
-from multigan.errors import DataError
+import multigan
+from multigan.errors import CheckpointError, DataError
 from multigan.inference.pretrained import load_model
+from multigan.plugins.image.classifier.data import open_labelled
 from multigan.plugins.image.classifier.network import Classifier
-from multigan.plugins.image.classifier.recipe import ClassifierAugment
+from multigan.plugins.image.classifier.pipeline import ClassifierPipeline
+from multigan.plugins.image.classifier.recipe import ClassifierAugment, ClassifierData
 from multigan.plugins.image.classifier.training import moved
 from multigan.plugins.image.idx import is_idx_folder, read_idx, read_pictures
 from multigan.training.phases import Noise
@@ -115,7 +120,7 @@ def test_the_trainer_trains_it(tmp_path, monkeypatch):
     write_folder(tmp_path / "mnist")
     monkeypatch.chdir(tmp_path)
     overrides = [
-        "data.source=mnist", "model.width=4", "model.features=8", "augment.shift=0",
+        "data.source=mnist", "data.size=12", "model.width=4", "model.features=8", "augment.shift=0",
         "steps.training=40", "train.batch_size=30", "train.evaluate_every=0",
         "train.device=cpu", "train.trackers=[]", "ema.decay=0.8", "optimizers.classifier.warmup=0",
     ]  # fmt: skip
@@ -125,6 +130,84 @@ def test_the_trainer_trains_it(tmp_path, monkeypatch):
     assert scores[-1]["accuracy"] >= 0.95 > scores[0]["accuracy"]
     plugin, networks, facts = load_model(run / "model")
     assert (plugin, facts["method"], facts["size"]) == ("image", "classifier", 12)
+    assert facts["classes"] == ["0", "1", "2"]
     images, labels = read_pictures(tmp_path / "mnist", split="validation")
     found = networks["classifier"](images / 127.5 - 1).argmax(1)
     assert float((found == labels).float().mean()) == pytest.approx(scores[-1]["accuracy"])
+
+
+def paint(path, colour):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (9, 14), colour).save(path)
+
+
+def test_class_folders_and_what_is_held_out_of_them(tmp_path):
+    for number in range(12):
+        paint(tmp_path / "cat" / f"{number}.png", (20 * number, 0, 0))
+        paint(tmp_path / "dog" / f"{number}.png", (0, 0, 20 * number))
+    config = ClassifierData(source=str(tmp_path), size=8, colours="rgb")
+    train, held_out = open_labelled(config)
+    assert train.classes == held_out.classes == ("cat", "dog")
+    assert held_out.images.amax((1, 2, 3)).tolist() == [100, 220, 100, 220]  # every sixth
+    assert held_out.labels.tolist() == [0, 0, 1, 1]
+    assert torch.equal(train.images[:, 0].amax((1, 2)) == 0, (train.labels == 1) | (
+        train.images.amax((1, 2, 3)) == 0))  # fmt: skip
+    assert len(train) == 20
+
+    for kind in ("cat", "dog"):
+        (tmp_path / "train" / kind).parent.mkdir(exist_ok=True)
+        (tmp_path / kind).rename(tmp_path / "train" / kind)
+    paint(tmp_path / "validation" / "dog" / "0.png", (0, 0, 9))
+    paint(tmp_path / "validation" / "cat" / "0.png", (9, 0, 0))
+    train, held_out = open_labelled(config)
+    assert (len(train), held_out.labels.tolist()) == (24, [0, 1])
+    paint(tmp_path / "validation" / "ant" / "0.png", (0, 9, 0))
+    with pytest.raises(DataError, match="no training picture of the class 'ant'"):
+        open_labelled(config)
+
+
+def drawn(digit):
+    page = Image.new("L", (28, 28))
+    font = ImageFont.load_default(20)
+    ImageDraw.Draw(page).text((14, 14), str(digit), 255, font=font, anchor="mm")
+    return page
+
+
+def test_the_shipped_classifier_names_pictures_of_every_kind(tmp_path):
+    pipe = multigan.pipeline("digits-classifier")
+    pages = [drawn(digit) for digit in (3, 5)]
+    expected = pipe(pages)
+    assert expected.labels == ("3", "5")
+    assert expected.probabilities.shape == (2, 10)
+    assert expected.probabilities.argmax(1).tolist() == [3, 5]
+    pages[0].save(tmp_path / "3.png")
+    stacked = torch.stack([torch.from_numpy(np.array(page))[None] / 255 for page in pages])
+    for given in (
+        stacked,
+        [tmp_path / "3.png", np.array(pages[1])],
+        [p.convert("RGB") for p in pages],
+    ):
+        torch.testing.assert_close(pipe(given).probabilities, expected.probabilities)
+    # As in training: pixels from -1 to 1, grey.
+    logits = pipe.classifier(stacked * 2 - 1)
+    torch.testing.assert_close(expected.probabilities, logits.softmax(1))
+    assert pipe(drawn(3).resize((84, 56))).labels == pipe(str(tmp_path / "3.png")).labels
+    assert pipe([]).labels == ()
+    with pytest.raises(DataError, match="cannot read a picture from int"):
+        pipe(5)
+
+
+def test_a_classifier_makes_no_pictures(cli, tmp_path):
+    done = cli("sample", "digits-classifier", "-o", tmp_path / "x.png")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == "error: this model is a classifier: it names pictures and makes none\n"
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [{}, {"colours": "grey"}, {"colours": "grey", "classes": ["a"]}, {"classes": ["a", "b"]}],
+)
+def test_damaged_facts_are_told(facts):
+    network = Classifier(classes=2, width=2, features=4)
+    with pytest.raises(CheckpointError, match="the model is damaged"):
+        ClassifierPipeline({"classifier": network}, {"size": 8, **facts})

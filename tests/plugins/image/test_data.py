@@ -11,7 +11,11 @@ import torch
 from PIL import Image
 
 from multigan.errors import DataError
-from multigan.plugins.image.adversarial.data import has_validation, open_pictures
+from multigan.plugins.image.adversarial.data import (
+    has_validation,
+    load_picture,
+    open_pictures,
+)
 from multigan.plugins.image.adversarial.labels import read_labels
 from multigan.plugins.image.adversarial.recipe import ImageData
 
@@ -208,6 +212,46 @@ def test_hub_data_has_no_labels(monkeypatch):
 def test_classes_are_numbered_in_natural_order(tmp_path):
     names = [str(tmp_path / folder / "0.png") for folder in ("class10", "class2", "class1")]
     assert read_labels(names, tmp_path) == ([2, 1, 0], ("class1", "class2", "class10"))
+
+
+def test_only_some_classes_of_idx_files(digits):
+    pictures = opened(digits, colours="grey", classes=[2, "0"])
+    assert pictures.classes == () and len(pictures) == 7  # of 0 to 9, those that are not 1 mod 3
+    shown = ((pictures.images[:, 0, 0, 0]) // 10).tolist()
+    assert shown == [0, 2, 3, 5, 6, 8, 9]
+    labelled = opened(digits, colours="grey", classes=[2, "0"], labelled=True)
+    assert labelled.classes == ("0", "2")  # numbered anew
+    assert labelled.labels.tolist() == [0, 1, 0, 1, 0, 1, 0]
+    assert len(opened(digits, classes=[2], split="validation")) == 1
+    with pytest.raises(DataError, match=r"data\.classes: no class '7'; choose one of: 0, 1, 2"):
+        opened(digits, classes=[7])
+
+
+def test_only_some_class_folders(animals):
+    dogs = opened(animals, classes=["dog"])
+    assert len(dogs) == 3 and "label" not in dogs[0]
+    assert all(dogs[index]["image"][2].mean() > 0 for index in range(3))
+    assert opened(animals, classes=["dog"], labelled=True).classes == ("dog",)
+    alone = animals / "apart" / "train"  # beside test/cat and test/dog
+    picture(alone / "cat" / "0.png", 0)
+    picture(alone.parent / "test" / "cat" / "1.png", 0)
+    picture(alone.parent / "test" / "dog" / "1.png", 0)
+    for split in ("train", "validation"):
+        assert len(opened(alone.parent, classes=["cat"], split=split)) == 1
+    with pytest.raises(DataError, match="no class 'dgo'; did you mean 'dog'"):
+        opened(animals, classes=["dgo"])
+    (animals / "dog" / "2.jpg").write_bytes(b"broken")
+    skipping = opened(animals, classes=["dog"], on_error="skip")
+    with pytest.warns(UserWarning, match=r"2\.jpg"):  # a dog stands in, not the cat beside it
+        assert skipping[2]["image"][2].mean() > 0
+
+
+def test_a_file_by_itself_is_what_the_data_set_gives(animals):
+    config = ImageData(source=str(animals), size=8, colours="rgba")
+    pictures = open_pictures(config, labelled=False)
+    paths = sorted((animals / "cat" / "more").glob("*.png"))
+    for index, path in enumerate(paths):
+        assert torch.equal(load_picture(path, config), pictures.plain(index)["image"])
 
 
 def test_stacked_pictures(digits):

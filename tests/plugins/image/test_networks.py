@@ -212,7 +212,7 @@ def test_r3gan_has_no_normalisation_and_judges_each_picture_by_itself():
     )
 
 
-@pytest.mark.parametrize("name", sorted(set(NETWORKS) - {"classifier"}))
+@pytest.mark.parametrize("name", sorted(set(NETWORKS) - {"classifier", "encoder"}))
 def test_saved_arguments_rebuild_the_network(name):
     family, player = name.split("-")
     labels = "concatenate"
@@ -226,6 +226,18 @@ def test_saved_arguments_rebuild_the_network(name):
         module.eval()
     assert torch.equal(network(given, y), again(given, y))
     assert torch.equal(network(given, y), copied(given, y))
+
+
+@pytest.mark.parametrize(
+    "discriminator", [DCGANDiscriminator, ResNetDiscriminator, R3GANDiscriminator]
+)
+def test_features_are_of_each_picture_by_itself(discriminator):
+    """Unlike verdicts with the deviation over the batch."""
+    torch.manual_seed(0)
+    judge = discriminator(size=16, width=16, minibatch_deviation=True).eval().double()
+    x = torch.randn(4, 3, 16, 16, dtype=torch.double)
+    alone = torch.cat([judge.features(each) for each in x.split(1)])
+    torch.testing.assert_close(judge.features(x), alone)
 
 
 def test_points_need_not_be_bounded():

@@ -11,14 +11,9 @@ import torch
 from PIL import Image
 
 from multigan.errors import CheckpointError, DataError, PluginError
+from multigan.plugins.image.latent.space import draw_latents, slerp, truncated
 from multigan.plugins.image.networks.dcgan import DCGANGenerator
-from multigan.plugins.image.pipeline import (
-    ImagePipeline,
-    draw_latents,
-    grid_of,
-    slerp,
-    truncated,
-)
+from multigan.plugins.image.pipeline import ImagePipeline, grid_of
 
 
 def pipe(*, classes=(), colours="rgb", channels=3):
@@ -90,7 +85,10 @@ def test_arcs_keep_the_length_and_turn_evenly():
     way = slerp(start, end, torch.tensor([0.0, 1 / 3, 1.0]))
     expected = [[3.0, 0.0], [3 * math.cos(math.pi / 6), 1.5], [0.0, 3.0]]
     torch.testing.assert_close(way, torch.tensor(expected), atol=1e-6, rtol=1e-6)
-    torch.testing.assert_close(slerp(start, 2 * start, torch.tensor([0.5])), 1.5 * start[None])
+    half = torch.tensor([0.5])
+    torch.testing.assert_close(slerp(start, 2 * start, half), 1.5 * start[None])
+    for opposite in (-start, torch.zeros(2)):  # where there is no single arc, the way stays finite
+        assert slerp(start, opposite, half).isfinite().all()
 
 
 def test_interpolation_passes_its_stops_and_closes():
@@ -143,6 +141,11 @@ def test_damaged_models_are_told():
     ):
         with pytest.raises(CheckpointError, match="damaged"):
             ImagePipeline(components, facts)
+
+
+def test_a_classifier_says_that_it_makes_no_pictures(cli, tmp_path):
+    told = cli("sample", "digits-classifier", "-o", tmp_path / "x.png")
+    assert told.code == 2 and len(told.err.splitlines()) == 1 and "a classifier" in told.err
 
 
 def test_latents_are_normal():

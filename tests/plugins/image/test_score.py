@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import math
+import re
+import shutil
 
 import numpy as np
 import pytest
@@ -153,8 +155,9 @@ def test_the_table_states_the_protocol(cli, tmp_path):
 
 def test_mistakes_are_one_line(cli, tmp_path):
     good = write_pictures(tmp_path / "good", 8, seed=0)
-    bad = write_pictures(tmp_path / "bad", 8, seed=0)
-    (bad / "3.png").write_bytes((bad / "3.png").read_bytes()[:100])
+    worst = write_pictures(tmp_path / "worst", 3, seed=0)
+    for path in worst.iterdir():
+        path.write_bytes(path.read_bytes()[:100])
     few = write_pictures(tmp_path / "few", 3, seed=0)
     digits = ("--features", "digits", "--device", "cpu")
     cases = [
@@ -162,7 +165,7 @@ def test_mistakes_are_one_line(cli, tmp_path):
         ((good, "--references", tmp_path, "--features", "digit"), "did you mean 'digits'"),
         ((good, "--references", good, *digits, "--metrics", "fid"), "unknown metric 'fid'"),
         ((good, "--references", good, *digits, "--metrics", ","), "at least one metric"),
-        ((good, "--references", bad, *digits), "3.png: the picture is damaged"),
+        ((good, "--references", worst, *digits), "none of 3 pictures can be read, the first: "),
         ((good, "--references", few, *digits), "need 6 on each side"),
         ((good, "--references", good, *digits[:2], "--device", "tpu"), "no device 'tpu'"),
         ((good, "--references", good, "--features", "inception-v3", "--weights", "x"), "not a fil"),
@@ -171,6 +174,36 @@ def test_mistakes_are_one_line(cli, tmp_path):
         done = cli("score", "images", *words)
         assert done.code == 2 and expected in done.err, done.err
         assert done.err.startswith("error: ") and done.err.count("\n") == 1
+
+
+def test_unreadable_pictures_are_named_counted_and_left_out(cli, tmp_path):
+    """The score is that of the others, and labels stay with their pictures."""
+    for digit, page in enumerate(drawn_digits()):
+        for copy in range(2):
+            path = tmp_path / "whole" / str(digit) / f"{copy}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(page).save(path)
+    broken = shutil.copytree(tmp_path / "whole", tmp_path / "broken")
+    for name in ("2/0.png", "7/1.png"):
+        (broken / name).write_bytes((broken / name).read_bytes()[:60])
+    options = ("--references", tmp_path / "whole", "--features", "digits", "--device", "cpu",
+               "--batch-size", "3")  # fmt: skip
+    done = cli("score", "images", broken, *options, "--json")
+    assert done.code == 0
+    assert re.findall(r"left out: .*broken/(\d/\d.png): ", done.err) == ["2/0.png", "7/1.png"]
+    result = json.loads(done.out)
+    counts = {key: result["samples"][key] for key in ("count", "of", "unreadable")}
+    assert counts == {"count": 18, "of": 20, "unreadable": 2}
+    assert result["references"]["unreadable"] == 0
+    for name in ("2/0.png", "7/1.png"):
+        (broken / name).unlink()
+    readable = scored(cli, broken, *options[:-4], "--batch-size", "3")
+    assert readable["scores"] == pytest.approx(result["scores"])
+    assert readable["samples"]["classes"] == result["samples"]["classes"]
+    (broken / "0" / "x.png").write_bytes(b"no picture")
+    assert "samples: 18, 1 unreadable left out, " in cli(
+        "score", "images", broken, *options
+    ).out  # fmt: skip
 
 
 def test_statistics_see_all_and_few_features_are_kept(monkeypatch):

@@ -13,6 +13,7 @@ from PIL import Image
 
 from multigan.inference.pretrained import save_model
 from multigan.plugins.translation.networks import CompactGenerator
+from multigan.plugins.translation.restoration.networks import Inpainter
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,7 @@ def model(tmp_path_factory):
 def translate(model, capsys, monkeypatch):
     """Runs the verb in this process; returns the exit code, stdout and stderr."""
 
-    def call(*arguments, style=None):
+    def call(*arguments, style=None, model=model):
         from multigan import cli
 
         chosen = ["--style", style] if style else ["--model", str(model)]
@@ -204,6 +205,35 @@ def test_translating_imports_nothing_heavy_beside_torch(model, tmp_path):
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True, cwd=tmp_path)
+
+
+@pytest.fixture(scope="module")
+def inpainting(tmp_path_factory):
+    """A saved inpainting model that is nothing but the diffusion fill."""
+    generator = Inpainter(width=8, blocks=1)
+    folder = tmp_path_factory.mktemp("models") / "mend"
+    facts = {
+        "multiple": 4, "minimum": 4, "halo": generator.reach, "task": "inpainting", "scale": 1,
+        "directions": {"restore": "generator"},
+    }  # fmt: skip
+    networks = {"generator": generator}
+    save_model(folder, facts, networks, plugin="translation", method="restoration", card="# mend")
+    return folder
+
+
+def test_a_mask_says_what_is_filled(translate, inpainting, tmp_path):
+    source = picture(tmp_path / "x.png")
+    mask = np.zeros((30, 40), dtype=np.uint8)
+    mask[5:9, 7:20] = 255
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    assert translate(source, "--mask", tmp_path / "mask.png", model=inpainting)[0] == 0
+    before, after = (np.asarray(Image.open(tmp_path / name)) for name in ("x.png", "x-mend.png"))
+    changed = (before != after).any(axis=2)
+    assert changed[mask > 0].mean() > 0.9 and not changed[mask == 0].any()
+    code, _, err = translate(source, model=inpainting)
+    assert code == 2 and "give a mask" in err
+    code, _, err = translate(source, "--mask", tmp_path / "mask.png")
+    assert code == 2 and "--mask is for inpainting" in err
 
 
 # -- films ----------------------------------------------------------------------------------------

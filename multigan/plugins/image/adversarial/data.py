@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,11 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from multigan.data.media import read_image
+from multigan.data.pixels import over_white
 from multigan.data.scenes import ACTIONS, COLOURS, SHAPES, render, scene, scene_index
 from multigan.data.source import SPLIT_FOLDERS, Images, images
 from multigan.data.transforms import image_transform, to_float, to_uint8
-from multigan.errors import DataError
+from multigan.errors import DataError, suggestion
 from multigan.plugins.image.adversarial.labels import read_labels
 from multigan.plugins.image.adversarial.recipe import ImageData
 from multigan.plugins.image.idx import is_idx_folder, read_pictures
@@ -161,6 +162,22 @@ def open_pictures(
     return Pictures(_files(config, labelled=labelled, split=split), config)
 
 
+def in_colours(pixels: np.ndarray, colours: str) -> Tensor:
+    """uint8 (H, W, 1, 3 or 4) to uint8 (C, H, W) in grey, rgb or rgba."""
+    x_CHW = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
+    if colours == "rgba":
+        if len(x_CHW) != 4:
+            opaque = torch.full_like(x_CHW[:1], 255)
+            x_CHW = torch.cat([x_CHW.expand(3, -1, -1), opaque])
+        # Under transparent pixels files hide anything; colours times alpha hide nothing.
+        cover = x_CHW[3:].float() / 255
+        return torch.cat([(x_CHW[:3] * cover).round().to(torch.uint8), x_CHW[3:]])
+    if colours == "grey" and len(x_CHW) == 3:
+        weights = torch.tensor(LUMA)[:, None, None]
+        return (x_CHW * weights).sum(0, keepdim=True).round().to(torch.uint8)
+    return x_CHW.expand(CHANNELS[colours], -1, -1).contiguous()
+
+
 def has_validation(source: str) -> bool:
     """Whether there are pictures that are kept out of the training."""
     if source == "builtin:scenes" or is_idx_folder(source):
@@ -168,25 +185,40 @@ def has_validation(source: str) -> bool:
     return any((Path(source) / name).is_dir() for name in SPLIT_FOLDERS["validation"])
 
 
+def load_picture(path: Path, config: ImageData) -> Tensor:
+    """A file as a generator would learn it, nothing varied: (C, size, size) in [-1, 1].
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    pixels = in_colours(_pixels(path, config), config.colours)
+    return Pictures(Source(lambda _: (pixels, 0), 1), config).plain(0)["image"]
+
+
 def _scenes(config: ImageData, *, labelled: bool, split: str) -> Source:
     def load(index: int) -> tuple[Tensor, int]:
         # With several things in a picture nobody could tell which of them the label means.
         shown = scene(scene_index(index, split=split), things=1 if labelled else None)
-        return _converted(render(shown, config.size), config), shown.labels[config.label]
+        return in_colours(render(shown, config.size), config.colours), shown.labels[config.label]
 
     return Source(load, config.builtin_size, SCENE_CLASSES[config.label] if labelled else ())
 
 
 def _idx(config: ImageData, *, labelled: bool, split: str) -> Pictures | WholePictures:
     pictures, labels = read_pictures(config.source, split=split)
+    digits = tuple(str(number) for number in range(int(labels.max()) + 1))
+    kept, numbers, names = _chosen(labels.tolist(), digits, config)
+    if config.classes:
+        pictures, labels = pictures[kept], torch.tensor(numbers)
     if config.stacked:
         return WholePictures(_stacked(pictures), labels, (), config)
-    names = tuple(str(number) for number in range(int(labels.max()) + 1)) if labelled else ()
+    names = names if labelled else ()
     varied = config.flip or config.rotation or config.zoom or config.jitter or config.resize
     if varied or config.crop == "random" or config.colours == "rgba":
 
         def load(index: int) -> tuple[Tensor, int]:
-            return _converted(pictures[index].permute(1, 2, 0).numpy(), config), int(labels[index])
+            pixels = pictures[index].permute(1, 2, 0).numpy()
+            return in_colours(pixels, config.colours), int(labels[index])
 
         return Pictures(Source(load, len(pictures), names), config)
     coloured = pictures.expand(-1, CHANNELS[config.colours], -1, -1)
@@ -204,48 +236,69 @@ def _files(config: ImageData, *, labelled: bool, split: str) -> Source:
     opened = images(config.source, split=split)
     root = _root(config.source, split)
     local = Path(config.source).exists()
-    if not local and (labelled or config.colours == "rgba"):
-        what = "labels" if labelled else "transparency"
+    named = labelled or bool(config.classes)
+    if not local and (named or config.colours == "rgba"):
+        what = "labels" if named else "transparency"
         raise DataError(f"{config.source}: only folders have {what}; download it into one")
-    labels, classes = read_labels(opened.names, root) if labelled else ([0] * len(opened), ())
+    found: tuple[list[int], tuple[str, ...]] = [0] * len(opened), ()
+    if named:  # one class is enough to be chosen, as where normal pictures have a folder "good"
+        found = read_labels(opened.names, root, least=2 if labelled else 1)
+    kept, labels, classes = _chosen(*found, config)
 
     def load(index: int) -> Any:
+        number = kept[index]
         if config.colours != "rgba":
-            return opened.load(index), labels[index]
-        picture = read_image(opened.names[index])
-        alpha = np.full(picture.rgb.shape[:2], 255) if picture.alpha is None else picture.alpha
-        return np.dstack([picture.rgb, alpha.astype(np.uint8)]), labels[index]
+            return opened.load(number), labels[index]
+        return _pixels(Path(opened.names[number]), config), labels[index]
 
     # Loaded with their labels: what stands in for a skipped picture brings its own.
-    readable = Images(opened.names, load, on_error=config.on_error)
+    names = [opened.names[number] for number in kept]
+    readable = Images(names, load, on_error=config.on_error)
 
     def converted(index: int) -> tuple[Tensor, int]:
         pixels, label = readable[index]
-        return _converted(pixels, config), label
+        return in_colours(pixels, config.colours), label
 
-    return Source(converted, len(opened), classes)
+    return Source(converted, len(kept), classes if labelled else ())
+
+
+def _pixels(path: Path, config: ImageData) -> np.ndarray:
+    """uint8 (H, W, 3), or (H, W, 4) where the recipe wants transparency."""
+    picture = read_image(path)
+    if config.colours != "rgba":
+        return over_white(picture.rgb, picture.alpha)
+    alpha = np.full(picture.rgb.shape[:2], 255) if picture.alpha is None else picture.alpha
+    return np.dstack([picture.rgb, alpha.astype(np.uint8)])
+
+
+def _chosen(
+    labels: Sequence[int], classes: tuple[str, ...], config: ImageData
+) -> tuple[Sequence[int], list[int], tuple[str, ...]]:
+    """Which pictures are of the classes that the recipe wants.
+
+    Returns:
+        Their numbers, their labels, counted anew, and the names of these.
+
+    Raises:
+        DataError: no such class.
+    """
+    if not config.classes:
+        return range(len(labels)), list(labels), classes
+    wanted = [str(name) for name in config.classes]
+    for name in wanted:
+        if name not in classes:
+            hint = suggestion(name, classes)
+            raise DataError(f"{config.source}: data.classes: no class '{name}'{hint}")
+    names = tuple(name for name in classes if name in wanted)
+    renumbered = {classes.index(name): number for number, name in enumerate(names)}
+    kept = [index for index, label in enumerate(labels) if label in renumbered]
+    return kept, [renumbered[labels[index]] for index in kept], names
 
 
 def _root(source: str, split: str) -> Path:
     """The folder that class folders and tables lie in."""
     inside = [Path(source) / name for name in SPLIT_FOLDERS[split]]
     return next((folder for folder in inside if folder.is_dir()), Path(source))
-
-
-def _converted(pixels: np.ndarray, config: ImageData) -> Tensor:
-    """uint8 (H, W, 1, 3 or 4) to uint8 (C, H, W) in the colours of the recipe."""
-    x_CHW = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
-    if config.colours == "rgba":
-        if len(x_CHW) != 4:
-            opaque = torch.full_like(x_CHW[:1], 255)
-            x_CHW = torch.cat([x_CHW.expand(3, -1, -1), opaque])
-        # Under transparent pixels files hide anything; colours times alpha hide nothing.
-        cover = x_CHW[3:].float() / 255
-        return torch.cat([(x_CHW[:3] * cover).round().to(torch.uint8), x_CHW[3:]])
-    if config.colours == "grey" and len(x_CHW) == 3:
-        weights = torch.tensor(LUMA)[:, None, None]
-        return (x_CHW * weights).sum(0, keepdim=True).round().to(torch.uint8)
-    return x_CHW.expand(CHANNELS[config.colours], -1, -1).contiguous()
 
 
 def _shrunk(pixels: Tensor, shorter: int, *, zoom: float) -> Tensor:

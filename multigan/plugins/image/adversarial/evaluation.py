@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from multigan.metrics.frechet import FeatureStatistics, frechet_distance
 from multigan.plugins.image.adversarial.data import has_validation, open_pictures
 from multigan.plugins.image.adversarial.recipe import ImageRecipe
 from multigan.plugins.image.features import extractor
+from multigan.plugins.image.scores import Summary, compare
 
 CHUNK = 100  # pictures looked at together
 
@@ -33,44 +33,33 @@ class Evaluation:
         split = "validation" if has_validation(recipe.data.source) else "train"
         pictures = open_pictures(recipe.data, labelled=recipe.labelled, split=split)
         self.classes = pictures.classes
-        self.real = FeatureStatistics()
         numbers = torch.arange(min(len(pictures), recipe.evaluate.samples))
+        self.real = Summary(self.extractor, total=len(numbers))
         for some in numbers.split(CHUNK):
             images_BCHW = torch.stack([pictures.plain(int(i))["image"] for i in some])
-            self.real.update(self._features(images_BCHW))
+            self.real.update(self._shown(images_BCHW))
 
     def __call__(self, images_BCHW: Tensor, labels_B: Tensor | None) -> dict[str, float]:
         """Scores of pictures in [-1, 1] and of the classes that they were asked for."""
-        fake, named = FeatureStatistics(), []
-        for some_BCHW in images_BCHW.split(CHUNK):
-            features_BD = self._features(some_BCHW)
-            fake.update(features_BD)
-            if self.extractor.num_classes:
-                named.append(self._modes(some_BCHW) if self.stacked else self._named(features_BD))
-        name = self.extractor.official.get("frechet", f"frechet-{self.extractor.name}")
-        distance = frechet_distance(
-            fake.mean, fake.covariance, self.real.mean, self.real.covariance
-        )
-        scores = {name: distance}
-        if named:
-            scores["modes" if self.stacked else "classes"] = float(len(torch.cat(named).unique()))
-            # Only a classifier of the very same classes can say whether the label is the right one.
-            if labels_B is not None and self.extractor.class_names == self.classes:
-                right_B = torch.cat(named) == labels_B
-                scores["label-agreement"] = float(right_B.float().mean())
-        return scores
-
-    def _named(self, features_BD: Tensor) -> Tensor:
-        """The class that each picture is taken for, (B,)."""
-        return self.extractor.logits(features_BD).argmax(1).cpu()
+        fake = Summary(self.extractor, total=len(images_BCHW))
+        # Only a classifier of the very same classes can say whether the label is the right one.
+        asked_B = labels_B if self.extractor.class_names == self.classes else None
+        for some in torch.arange(len(images_BCHW)).split(CHUNK):
+            fake.update(self._shown(images_BCHW[some]), None if asked_B is None else asked_B[some])
+        if not self.stacked or not self.extractor.num_classes:
+            return compare(fake, self.real, metrics=("frechet", "classes"))
+        modes_N = torch.cat([self._modes(some) for some in images_BCHW.split(CHUNK)])
+        found = float(len(modes_N.unique()))
+        return {**compare(fake, self.real, metrics=("frechet",)), "modes": found}
 
     def _modes(self, images_BCHW: Tensor) -> Tensor:
         """One number for what the three channels are taken for: 1000 with ten classes, (B,)."""
         modes_B = torch.zeros(len(images_BCHW), dtype=torch.long)
-        for channel_B1HW in images_BCHW.split(1, dim=1):
-            named_B = self._named(self._features(channel_B1HW))
+        for channel_B1HW in self._shown(images_BCHW).split(1, dim=1):
+            named_B = self.extractor.logits(self.extractor(channel_B1HW)).argmax(1).cpu()
             modes_B = modes_B * self.extractor.num_classes + named_B
         return modes_B
 
-    def _features(self, images_BCHW: Tensor) -> Tensor:
-        return self.extractor(images_BCHW.add(1).div(2).clamp(0, 1).to(self.device))
+    def _shown(self, images_BCHW: Tensor) -> Tensor:
+        """As an extractor takes them, on its device."""
+        return images_BCHW.add(1).div(2).clamp(0, 1).to(self.device)

@@ -38,9 +38,10 @@ from multigan.losses.penalties import (
 from multigan.plugins.image.adversarial.ada import AdaptiveAugment
 from multigan.plugins.image.adversarial.build import build_discriminator, build_generator
 from multigan.plugins.image.adversarial.data import CHANNELS, open_pictures
+from multigan.plugins.image.adversarial.encoding import Encoding
 from multigan.plugins.image.adversarial.evaluation import Evaluation
 from multigan.plugins.image.adversarial.exhibit import write_neighbours
-from multigan.plugins.image.adversarial.memory import RunningMean
+from multigan.plugins.image.adversarial.memory import RunningMean, deviation_over_processes
 from multigan.plugins.image.adversarial.points import Gaussians, coverage, heat_map
 from multigan.plugins.image.adversarial.recipe import POINTS, ImageRecipe
 from multigan.training.phases import Batch, Losses, Noise, Phase, Preview, Stage, Step
@@ -86,12 +87,18 @@ class ImageGAN:
             self.memory["ada"] = self.ada
         if self.loss.path_length:
             self.memory["path_length"] = self.path_length_mean
-        self.groups = {"generator": ("generator",), "discriminator": ("discriminator",)}
-        self.averaged = ("generator",)
+        self.groups: dict[str, tuple[str, ...]] = {
+            "generator": ("generator",),
+            "discriminator": ("discriminator",),
+        }
+        self.averaged: tuple[str, ...] = ("generator",)
+        self.encoding: Encoding | None = None
+        if recipe.steps.encoder:
+            self._add_encoder()
         self._evaluation: Evaluation | None = None
 
     def stages(self) -> tuple[Stage, ...]:
-        """One stage; see the top of the file."""
+        """The game, see the top of the file, and if wanted an encoder after it."""
         loss = self.loss
         repeat = loss.discriminator_steps
         phases = [Phase("discriminator", "discriminator", self.judge_both, repeat=repeat)]
@@ -104,7 +111,21 @@ class ImageGAN:
             phases.append(
                 Phase("path-length", "generator", self.path_length, every=every, fresh=False)
             )
-        return (Stage("adversarial", self.recipe.steps.adversarial, tuple(phases)),)
+        game = Stage("adversarial", self.recipe.steps.adversarial, tuple(phases))
+        return (game,) if self.encoding is None else (game, self.encoding.stage())
+
+    def _add_encoder(self) -> None:
+        self.encoding = Encoding(
+            self.recipe,
+            generator=self.generator,
+            discriminator=self.discriminator,
+            size=self.size,
+            channels=self.channels,
+        )
+        self.networks["encoder"] = self.encoding.encoder
+        self.memory["usual"] = self.encoding.usual
+        self.groups["encoder"] = ("encoder",)
+        self.averaged += ("encoder",)
 
     # The phases -----------------------------------------------------------------------------------
 
@@ -154,7 +175,7 @@ class ImageGAN:
                 verdict, real=real, fake=fake, alpha=alpha
             )
         if loss.dragan:
-            scatter = 0.5 * real.std() * step.noise.uniform(*real.shape)
+            scatter = 0.5 * deviation_over_processes(real) * step.noise.uniform(*real.shape)
             terms["dragan"] = loss.dragan * dragan_penalty(verdict, real=real, noise=scatter)
         if loss.r1:
             terms["r1"] = loss.r1 * r1_penalty(verdict, real=real)
@@ -235,6 +256,8 @@ class ImageGAN:
     @torch.no_grad()
     def preview(self, networks: Mapping[str, nn.Module], noise: Noise) -> Preview:
         """The same latents every time, one column a class; points as a heat map."""
+        if self.encoding is not None and self.encoding.usual.begun:
+            return self.encoding.preview(networks, noise.generator.device)
         if self.points:
             points_B2 = self._sample(networks["generator"], 2000, noise)[0].flatten(1)
             return Preview(images=heat_map(points_B2))
@@ -258,15 +281,21 @@ class ImageGAN:
             scores = self._evaluation(images_BCHW, labels_B)
         if "ada" in self.memory:
             scores["augmentation"] = float(self.ada.p)
+        if self.encoding is not None:
+            scores |= self.encoding.evaluate(networks, noise.generator.device)
         return scores
 
     def model(self) -> dict[str, Any]:
-        """The generator, and the names of its classes."""
-        return {
+        """The generator, the names of its classes, and what comes with an encoder."""
+        facts = {
             "networks": ["generator"],
             "classes": list(self.classes),
             "colours": "points" if self.points else self.recipe.data.colours,
         }
+        if self.encoding is not None:
+            more = self.encoding.model()
+            return facts | more | {"networks": ["generator", *more["networks"]]}
+        return facts
 
     def exhibit(self, run: Path) -> None:
         """Shows in the report whether pictures are copies."""

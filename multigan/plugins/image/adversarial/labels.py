@@ -15,7 +15,9 @@ from multigan.errors import DataError
 TABLES = ("metadata.csv", "metadata.jsonl")
 
 
-def read_labels(names: Sequence[str], root: str | Path) -> tuple[list[int], tuple[str, ...]]:
+def read_labels(
+    names: Sequence[str], root: str | Path, *, least: int = 2
+) -> tuple[list[int], tuple[str, ...]]:
     """Classes of picture files.
 
     Args:
@@ -23,12 +25,13 @@ def read_labels(names: Sequence[str], root: str | Path) -> tuple[list[int], tupl
         root: the folder that they lie in. A table there, metadata.csv or metadata.jsonl with the
             columns file_name and label, says what each one is; without a table, the first folder
             below the root does.
+        least: classes that there must be.
 
     Returns:
         A number for each picture, and the names of the classes in natural order.
 
     Raises:
-        DataError: a picture without a label, fewer than two classes, or a damaged table.
+        DataError: a picture without a label, too few classes, or a damaged table.
     """
     root = Path(root)
     table = next((root / name for name in TABLES if (root / name).is_file()), None)
@@ -38,7 +41,7 @@ def read_labels(names: Sequence[str], root: str | Path) -> tuple[list[int], tupl
     else:
         found = [_folder(name, root) for name in names]
     classes = sorted(set(found), key=natural_key)
-    if len(classes) < 2:
+    if len(classes) < least:
         only = f"only the class '{classes[0]}'" if classes else "no class"
         raise DataError(f"{root}: {only}; labels need two folders, or two labels in {TABLES[0]}")
     numbers = {name: number for number, name in enumerate(classes)}

@@ -31,6 +31,14 @@ def mean_over_processes(value: Tensor) -> Tensor:
     return value / world_size()
 
 
+def deviation_over_processes(values: Tensor) -> Tensor:
+    """The standard deviation of all numbers in the tensors of all processes, of one size each."""
+    mean = mean_over_processes(values.mean())
+    variance = mean_over_processes((values - mean).square().mean())
+    count = values.numel() * world_size()
+    return (variance * count / (count - 1)).sqrt()
+
+
 def world_size() -> int:
     """Number of processes that train together."""
     return dist.get_world_size() if dist.is_initialized() else 1

@@ -29,6 +29,9 @@ class ImageData(Section):
     label: Literal["shape", "colour", "action"] = Field(
         "shape", description="of builtin:scenes; folders and tables have labels of their own"
     )
+    classes: tuple[str | int, ...] = Field(
+        (), description="only pictures of these class folders, or idx labels; empty takes all"
+    )
     resize: Count = Field(0, description="shorter side before cropping; 0 crops all it can")
     crop: Literal["random", "centre", "none"] = Field(
         "centre", description="of pictures that are no squares; none squeezes them"
@@ -50,6 +53,8 @@ class ImageData(Section):
         varied = self.flip or self.rotation or self.zoom or self.jitter or self.resize
         if self.stacked and (varied or self.crop == "random" or self.colours != "rgb"):
             raise ValueError("stacked pictures are rgb, and nothing may vary them")
+        if self.classes and self.source.startswith("builtin:"):
+            raise ValueError("classes are chosen of class folders and idx files, not of built-ins")
         if self.jitter and self.colours == "rgba":
             raise ValueError("jitter cannot change pictures with alpha; set it to 0")
         return self
@@ -70,6 +75,7 @@ class ImageModel(Section):
     minibatch_deviation: bool = Field(
         False, description="show the discriminator how much pictures differ (Karras 2018)"
     )
+    encoder_width: PositiveInt = Field(64, description="channels of the encoder's first layer")
 
     @model_validator(mode="after")
     def _both_or_none(self) -> ImageModel:
@@ -143,6 +149,9 @@ class ImageLoss(Section):
     instance_noise: NonNegative = Field(
         0.0, description="deviation of noise on all that is judged; falls to zero over the run"
     )
+    encoder_features: NonNegative = Field(
+        1.0, description="weight of the discriminator's features for the encoder (f-AnoGAN's kappa)"
+    )
 
     @property
     def penalised(self) -> bool:
@@ -163,9 +172,12 @@ class ImageAugment(Section):
 
 
 class ImageSteps(Section):
-    """Length of the stage."""
+    """Lengths of the stages."""
 
     adversarial: PositiveInt = 20_000
+    encoder: Count = Field(
+        0, description="afterwards, of an encoder from pictures to latents; 0 trains none"
+    )
 
 
 class ImageEvaluate(Section):
@@ -180,10 +192,11 @@ class ImageEvaluate(Section):
 
 
 class ImageOptimizers(Section):
-    """Both players, Adam as in DCGAN."""
+    """Both players, Adam as in DCGAN; and the encoder, which plays no game."""
 
     generator: OptimizerConfig = OptimizerConfig()
     discriminator: OptimizerConfig = OptimizerConfig()
+    encoder: OptimizerConfig = OptimizerConfig(lr=1e-3, betas=(0.9, 0.999), schedule="linear")
 
 
 class ImageRecipe(Recipe):
@@ -213,14 +226,8 @@ class ImageRecipe(Recipe):
 
     @model_validator(mode="after")
     def _size_fits(self) -> ImageRecipe:
-        base = self.data.size
-        while base > 7 and base % 2 == 0:
-            base //= 2
-        if self.method != "mlp" and not 4 <= base <= 7:
-            raise ValueError(
-                f"data.size={self.data.size} is not 4, 5, 6 or 7 times a power of two; "
-                "try 28, 32, 64 or 128"
-            )
+        if self.method != "mlp":
+            check_side(self.data.size)
         return self
 
     @model_validator(mode="after")
@@ -230,6 +237,24 @@ class ImageRecipe(Recipe):
                 raise ValueError(f"{POINTS} are points of a plane: method=mlp")
             if self.labelled or self.augment.policy != "none":
                 raise ValueError(f"{POINTS} have no labels and no augmentation")
+        return self
+
+    @model_validator(mode="after")
+    def _encoder_fits(self) -> ImageRecipe:
+        if not self.steps.encoder:
+            return self
+        if self.labelled:
+            raise ValueError(
+                "an encoder knows no labels: set steps.encoder=0, or "
+                "model.generator_labels=none and model.discriminator_labels=none"
+            )
+        if self.data.source == POINTS or self.data.stacked:
+            raise ValueError("an encoder is for pictures, not for points or stacks of them")
+        if self.train.best not in (None, "reconstruction"):
+            raise ValueError(
+                f"train.best={self.train.best} would keep a model whose encoder has hardly begun; "
+                "leave it out, or say train.best=reconstruction"
+            )
         return self
 
 
@@ -301,3 +326,18 @@ class MLPRecipe(ImageRecipe):
     """Fully connected networks."""
 
     model: MLPModel = MLPModel()
+
+
+def check_side(size: int) -> None:
+    """Refuses sides that cannot be halved down to 4 to 7 pixels.
+
+    Raises:
+        ValueError: with what to do.
+    """
+    base = size
+    while base > 7 and base % 2 == 0:
+        base //= 2
+    if not 4 <= base <= 7:
+        raise ValueError(
+            f"data.size={size} is not 4, 5, 6 or 7 times a power of two; try 28, 32, 64 or 128"
+        )

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, PositiveInt
 
 from multigan.config.recipe import Recipe
 from multigan.config.sections import EMAConfig, NonNegative, OptimizerConfig, Section
+from multigan.plugins.image.adversarial.recipe import Side
 
 
 class ClassifierData(Section):
     """Labelled pictures."""
 
-    source: str = Field("mnist/", description="folder with MNIST-style idx files")
+    source: str = Field("mnist/", description="MNIST-style idx files, or one folder a class")
+    size: Side = Field(28, description="side that the pictures are brought to")
+    colours: Literal["grey", "rgb"] = "grey"
+    on_error: Literal["raise", "skip"] = Field("raise", description="what unreadable pictures do")
 
 
 class ClassifierModel(Section):

@@ -11,10 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from multigan.data.transforms import to_float
+from multigan.plugins.image.adversarial.data import CHANNELS
+from multigan.plugins.image.classifier.data import Labelled, open_labelled
 from multigan.plugins.image.classifier.network import Classifier
 from multigan.plugins.image.classifier.recipe import ClassifierAugment, ClassifierRecipe
-from multigan.plugins.image.idx import read_pictures
 from multigan.training.phases import Batch, Losses, Noise, Phase, Preview, Stage, Step
 
 SHOWN = 64
@@ -26,11 +26,12 @@ class ClassifierTraining:
 
     def __init__(self, recipe: ClassifierRecipe) -> None:
         self.recipe = recipe
-        self.train = Labelled(*read_pictures(recipe.data.source, split="train"))
-        self.held_out = Labelled(*read_pictures(recipe.data.source, split="validation"))
-        self.classes = int(self.train.labels.max()) + 1
+        self.train, self.held_out = open_labelled(recipe.data)
         network = Classifier(
-            classes=self.classes, width=recipe.model.width, features=recipe.model.features
+            classes=len(self.train.classes),
+            channels=CHANNELS[recipe.data.colours],
+            width=recipe.model.width,
+            features=recipe.model.features,
         )
         self.networks = nn.ModuleDict({"classifier": network})
         self.memory = nn.ModuleDict()
@@ -49,7 +50,7 @@ class ClassifierTraining:
         return {"cross-entropy": F.cross_entropy(logits_BK, batch["label"])}
 
     def dataset(self) -> Dataset[Any]:
-        """The first five sixths of the data."""
+        """All but the held-out pictures."""
         return self.train
 
     def preview(self, networks: Mapping[str, nn.Module], noise: Noise) -> Preview:
@@ -59,41 +60,29 @@ class ClassifierTraining:
         return Preview(images=shown.add(1).div(2).cpu())
 
     def evaluate(self, networks: Mapping[str, nn.Module], noise: Noise) -> dict[str, float]:
-        """Accuracy on the held-out sixth."""
-        right = 0
-        for part in torch.arange(len(self.held_out)).split(CHUNK):
-            batch = self.held_out.batch(part)
-            logits_BK = networks["classifier"](batch["image"].to(noise.generator.device))
-            right += int((logits_BK.argmax(1).cpu() == batch["label"]).sum())
-        return {"accuracy": right / len(self.held_out)}
+        """Accuracy on the held-out pictures."""
+        device = noise.generator.device
+        return {"accuracy": accuracy(networks["classifier"], self.held_out, device=device)}
 
     def model(self) -> dict[str, Any]:
-        """The classifier, and the size of picture that it knows."""
-        return {"networks": ["classifier"], "size": self.train.images.shape[2]}
+        """The classifier, what it calls its classes, and the pictures that it takes."""
+        return {
+            "networks": ["classifier"],
+            "classes": list(self.train.classes),
+            "size": self.recipe.data.size,
+            "colours": self.recipe.data.colours,
+        }
 
 
-class Labelled(Dataset[dict[str, Tensor]]):
-    """Pictures in memory with their labels.
-
-    Args:
-        images: uint8 (N, C, H, W).
-        labels: int64 (N,).
-    """
-
-    def __init__(self, images: Tensor, labels: Tensor) -> None:
-        self.images, self.labels = images, labels
-
-    def __len__(self) -> int:
-        """Number of pictures."""
-        return len(self.images)
-
-    def __getitem__(self, index: int) -> dict[str, Tensor]:
-        """One picture (C, H, W) in [-1, 1] and its label."""
-        return {"image": to_float(self.images[index]), "label": self.labels[index]}
-
-    def batch(self, indices: Tensor) -> dict[str, Tensor]:
-        """Pictures (B, C, H, W) in [-1, 1] and labels (B,)."""
-        return {"image": to_float(self.images[indices]), "label": self.labels[indices]}
+@torch.no_grad()
+def accuracy(classifier: nn.Module, data: Labelled, *, device: torch.device) -> float:
+    """Share of pictures that a classifier names right."""
+    right = 0
+    for part in torch.arange(len(data)).split(CHUNK):
+        batch = data.batch(part)
+        logits_BK = classifier(batch["image"].to(device))
+        right += int((logits_BK.argmax(1).cpu() == batch["label"]).sum())
+    return right / len(data)
 
 
 def moved(x_BCHW: Tensor, noise: Noise, config: ClassifierAugment) -> Tensor:
@@ -104,6 +93,8 @@ def moved(x_BCHW: Tensor, noise: Noise, config: ClassifierAugment) -> Tensor:
         noise: where the amounts come from.
         config: how large they may be.
     """
+    if not any(config.model_dump().values()):
+        return x_BCHW
     turn, wide, high, shear, right, down = (noise.uniform(len(x_BCHW), 6) * 2 - 1).unbind(1)
     angle = turn * math.radians(config.rotation)
     cos, sin = angle.cos(), angle.sin()

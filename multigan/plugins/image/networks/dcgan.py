@@ -134,8 +134,12 @@ class DCGANDiscriminator(Network):
 
     def forward(self, x_BCHW: Tensor, labels_B: Tensor | None = None) -> Tensor:
         """Verdicts (B, 1), or (B, 1 + K), see `Verdict`."""
-        h_BFHW = self.deviation(self.model(with_label_planes(x_BCHW, labels_B, self.classes)))
+        h_BFHW = self.deviation(self.features(x_BCHW, labels_B))
         return self.verdict(h_BFHW.flatten(1), labels_B)
+
+    def features(self, x_BCHW: Tensor, labels_B: Tensor | None = None) -> Tensor:
+        """What the verdict is read from: (B, F, H, W), each picture by itself."""
+        return self.model(with_label_planes(x_BCHW, labels_B, self.classes))
 
 
 def _widths(width: int, doublings: int) -> list[int]:

@@ -101,5 +101,8 @@ class MLPDiscriminator(Network):
 
     def forward(self, x_BCHW: Tensor, labels_B: Tensor | None = None) -> Tensor:
         """Verdicts (B, 1), or (B, 1 + K), see `Verdict`."""
-        h_BF = self.model(with_label_planes(x_BCHW, labels_B, self.classes))
-        return self.verdict(h_BF, labels_B)
+        return self.verdict(self.features(x_BCHW, labels_B), labels_B)
+
+    def features(self, x_BCHW: Tensor, labels_B: Tensor | None = None) -> Tensor:
+        """What the verdict is read from, (B, F)."""
+        return self.model(with_label_planes(x_BCHW, labels_B, self.classes))

@@ -51,11 +51,14 @@ class BatchNorm(nn.Module):
             nn.init.zeros_(self.shift.weight)
 
     def forward(self, x_BCHW: Tensor, labels_B: Tensor | None = None) -> Tensor:
-        """Normalises each channel over the batch."""
+        """Normalises each channel over the batch; labels are numbers, or shares of the classes."""
         h_BCHW = self.normalise(x_BCHW)
         if self.scale is None or self.shift is None:
             return h_BCHW
-        scale_BC, shift_BC = self.scale(labels_B), self.shift(labels_B)
+        if labels_B is not None and labels_B.is_floating_point():
+            scale_BC, shift_BC = labels_B @ self.scale.weight, labels_B @ self.shift.weight
+        else:
+            scale_BC, shift_BC = self.scale(labels_B), self.shift(labels_B)
         return h_BCHW * scale_BC[:, :, None, None] + shift_BC[:, :, None, None]
 
 
@@ -134,12 +137,13 @@ def with_labels(latents_BZ: Tensor, labels_B: Tensor | None, classes: int) -> Te
     """Latents with the label as K further numbers (cGAN, Mirza and Osindero 2014).
 
     The one that is not 0 is sqrt(K), so that each has the mean square 1 of a latent: as a 1 among a
-    hundred latents, the label would hardly be heard.
+    hundred latents, the label would hardly be heard. Shares of the classes (B, K) stand for
+    something between them.
     """
     if not classes or labels_B is None:
         return latents_BZ
-    one_hot_BK = F.one_hot(labels_B, classes).to(latents_BZ.dtype)
-    return torch.cat([latents_BZ, math.sqrt(classes) * one_hot_BK], dim=1)
+    shares_BK = labels_B if labels_B.is_floating_point() else F.one_hot(labels_B, classes)
+    return torch.cat([latents_BZ, math.sqrt(classes) * shares_BK.to(latents_BZ.dtype)], dim=1)
 
 
 def with_label_planes(x_BCHW: Tensor, labels_B: Tensor | None, classes: int) -> Tensor:

@@ -127,9 +127,13 @@ class R3GANDiscriminator(Network):
 
     def forward(self, x_BCHW: Tensor, labels_B: Tensor | None = None) -> Tensor:
         """Verdicts (B, 1), or (B, 1 + K), see `Verdict`."""
-        h_BFHW = self.deviation(self.body(with_label_planes(x_BCHW, labels_B, self.classes)))
+        h_BFHW = self.deviation(self.features(x_BCHW, labels_B))
         h_BF = self.basis(h_BFHW).flatten(1)
         return self.verdict(h_BF, labels_B)
+
+    def features(self, x_BCHW: Tensor, labels_B: Tensor | None = None) -> Tensor:
+        """What the verdict is read from: (B, F, H, W), each picture by itself."""
+        return self.body(with_label_planes(x_BCHW, labels_B, self.classes))
 
 
 class _Block(nn.Module):

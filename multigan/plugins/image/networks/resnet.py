@@ -119,9 +119,12 @@ class ResNetDiscriminator(Network):
 
     def forward(self, x_BCHW: Tensor, labels_B: Tensor | None = None) -> Tensor:
         """Verdicts (B, 1), or (B, 1 + K), see `Verdict`."""
-        h_BFHW = F.relu(self.blocks(with_label_planes(x_BCHW, labels_B, self.classes)))
-        pooled_BF = self.deviation(h_BFHW).sum(dim=(2, 3))
+        pooled_BF = self.deviation(self.features(x_BCHW, labels_B)).sum(dim=(2, 3))
         return self.verdict(pooled_BF, labels_B)
+
+    def features(self, x_BCHW: Tensor, labels_B: Tensor | None = None) -> Tensor:
+        """What the verdict is read from: (B, F, H, W), each picture by itself."""
+        return F.relu(self.blocks(with_label_planes(x_BCHW, labels_B, self.classes)))
 
 
 class _UpBlock(nn.Module):

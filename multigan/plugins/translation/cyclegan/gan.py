@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from torch.utils.data import Dataset
 
 from multigan.losses.adversarial import discriminator_loss, generator_loss
-from multigan.losses.penalties import gradient_penalty, r1_penalty
+from multigan.losses.penalties import gradient_penalty, path_length_constraint, r1_penalty
 from multigan.losses.reconstruction import cycle_loss, identity_loss
 from multigan.plugins.translation.cyclegan.data import Unpaired
 from multigan.plugins.translation.cyclegan.pool import ImagePool
@@ -108,6 +108,13 @@ class CycleGAN:
             back = self.networks[f"generator_{target}{source}"](fake)
             cycle = cycle_loss(back, original=real[source])
             losses[f"cycle-{source}"] = self.loss.cycle * cycle
+            if self.loss.self_regularisation:
+                losses[f"self-regularisation-{target}"] = path_length_constraint(
+                    fake,
+                    source=real[source],
+                    beta=self.loss.self_regularisation,
+                    distance=self.loss.distance,
+                )
             judge = self.networks[f"discriminator_{target}"]
             logits_real = judge(real[target]) if "relativistic" in self.loss.objective else None
             losses[f"adversarial-{target}"] = generator_loss(
@@ -128,8 +135,10 @@ class CycleGAN:
                 chance_B=step.noise.uniform(count),
                 slot_B=step.noise.integers(max(1, pool.size), count),
             )
+            # In one batch: instance normalisation keeps pictures apart.
+            logits_real, logits_fake = judge(torch.cat([real, fake.to(real.dtype)])).chunk(2)
             adversarial = discriminator_loss(
-                self.loss.objective, judge(real), judge(fake), smoothing=self.loss.smoothing
+                self.loss.objective, logits_real, logits_fake, smoothing=self.loss.smoothing
             )
             # The factor of the reference implementation slows the discriminators down.
             losses[f"adversarial-{domain}"] = 0.5 * adversarial

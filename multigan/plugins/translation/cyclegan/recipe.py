@@ -9,6 +9,7 @@ from pydantic import Field, PositiveInt, model_validator
 from multigan.config.objectives import LabelSmoothing, ObjectiveName
 from multigan.config.recipe import Recipe
 from multigan.config.sections import Count, NonNegative, OptimizerConfig, Section
+from multigan.plugins.translation.pix2pix.recipe import Distance
 
 Side = Annotated[int, Field(ge=16, le=4096)]
 
@@ -48,6 +49,10 @@ class CycleGANLoss(Section):
     smoothing: LabelSmoothing = "none"
     cycle: NonNegative = 10.0
     identity: NonNegative = Field(0.5, description="relative to cycle; keeps colours; 0 is off")
+    self_regularisation: NonNegative = Field(
+        0.0, description="distance to the input that a result stems from (Shrivastava et al. 2017)"
+    )
+    distance: Distance = "l1"
     gradient_penalty: NonNegative = Field(0.0, description="WGAN-GP; 10 with wasserstein")
     r1: NonNegative = Field(0.0, description="gamma of the penalty on real pictures")
     r1_every: PositiveInt = Field(1, description="lazy: every so many steps, scaled accordingly")

@@ -1,0 +1,1 @@
+"""Unusual pictures: those that a generator of normal ones cannot repeat."""

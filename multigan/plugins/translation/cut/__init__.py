@@ -1,0 +1,1 @@
+"""CUT and FastCUT: one direction between two unpaired folders, by contrast instead of a cycle."""

@@ -1,0 +1,1 @@
+"""Restoration: pictures from what is left of them; the damage is done on the fly."""
