@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import torch
+from PIL import Image
 
 from multigan.data.film import Film, Frame, create_film, open_film
 from multigan.plugins.translation.temporal import TemporalSmoothing
@@ -109,7 +110,15 @@ def _draw(
             drawn = pipe.translate_batch(np.stack(given), direction=direction)
         for frame, small, drawing in zip(group, given, drawn, strict=True):
             steady = smoothing(small, drawing)
-            yield replace(frame, rgb=pipe.finished(steady, frame.rgb.shape[:2], side=side))
+            rgb = pipe.finished(steady, frame.rgb.shape[:2], side=side)
+            yield replace(frame, rgb=rgb, alpha=_as_large(frame.alpha, rgb))
+
+
+def _as_large(alpha: np.ndarray | None, rgb: np.ndarray) -> np.ndarray | None:
+    if alpha is None or alpha.shape == rgb.shape[:2]:
+        return alpha
+    size = (rgb.shape[1], rgb.shape[0])
+    return np.array(Image.fromarray(alpha).resize(size, Image.Resampling.BICUBIC))
 
 
 def _groups(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:

@@ -16,6 +16,10 @@ from torch import Tensor, nn
 from multigan.data.film import Film, Frame, create_film, open_film
 from multigan.errors import DataError, PluginError
 from multigan.plugins.translation.pipeline import TranslationPipeline
+from multigan.plugins.translation.restoration.pipeline import (
+    InpaintingPipeline,
+    SuperResolutionPipeline,
+)
 from multigan.plugins.translation.video import _ahead, translate_film
 
 FACTS = {"multiple": 4, "minimum": 16, "halo": 8, "directions": {"ab": "generator"}}
@@ -120,6 +124,26 @@ def test_a_film_is_translated_with_its_times(tmp_path: Path, before: str, after:
     assert [frame.time for frame in frames] == [Fraction(number, 10) for number in range(6)]
     for number, frame in enumerate(frames):
         assert np.abs(frame.rgb.astype(int) - (255 - 40 * number)).max() <= 4
+
+
+class Doubling(nn.Module):
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        return x_BCHW.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
+
+
+def test_films_can_be_enlarged_but_not_filled(tmp_path: Path) -> None:
+    larger = SuperResolutionPipeline({"generator": Doubling()}, {**FACTS, "scale": 2})
+    frames = [noise(0)] * 3
+    for drawn in larger.stream(frames, batch=2):
+        assert np.array_equal(drawn, noise(0).repeat(2, axis=0).repeat(2, axis=1))
+    translate_film(larger, write(tmp_path / "in.mp4"), tmp_path / "out.mp4")
+    reader = open_film(tmp_path / "out.mp4")
+    reader.close()
+    assert (reader.film.width, reader.film.height) == (128, 96)
+    with pytest.raises(PluginError, match="own size"):
+        next(larger.stream(frames, side=10))
+    with pytest.raises(PluginError, match="no films"):
+        next(InpaintingPipeline({"generator": Negative()}, FACTS).stream(frames))
 
 
 def test_a_mistake_ends_all_threads_and_leaves_no_file(tmp_path: Path) -> None:
