@@ -142,7 +142,7 @@ def test_films_can_be_enlarged_but_not_filled(tmp_path: Path) -> None:
     assert (reader.film.width, reader.film.height) == (128, 96)
     with pytest.raises(PluginError, match="own size"):
         next(larger.stream(frames, side=10))
-    with pytest.raises(PluginError, match="no films"):
+    with pytest.raises(PluginError, match="films have none"):
         next(InpaintingPipeline({"generator": Negative()}, FACTS).stream(frames))
 
 
