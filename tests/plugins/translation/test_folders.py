@@ -65,10 +65,9 @@ def test_few_pictures_are_in_memory_at_once(pipe, jobs, workers, monkeypatch):
             now -= 1
         return made
 
-    monkeypatch.setattr(folders, "read_image", read)
     monkeypatch.setattr(folders, "write_image", write)
     del jobs[7]
-    assert len(list(translate_files(pipe, jobs, workers=workers))) == 29
+    assert len(list(translate_files(pipe, jobs, read=read, workers=workers))) == 29
     assert workers < most <= 2 * workers + 2
 
 
@@ -86,9 +85,8 @@ def test_reading_goes_on_while_the_network_computes(pipe, jobs, monkeypatch):
         assert second.wait(10)
         return translate(picture, **options)
 
-    monkeypatch.setattr(folders, "read_image", noted)
     monkeypatch.setattr(pipe, "translate", patient)
-    assert next(translate_files(pipe, jobs[:2], workers=1)) == jobs[0][1]
+    assert next(translate_files(pipe, jobs[:2], read=noted, workers=1)) == jobs[0][1]
 
 
 def test_stopping_early_begins_nothing_more(pipe, jobs):
