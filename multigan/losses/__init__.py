@@ -21,6 +21,7 @@ from multigan.losses.penalties import (
     r2_penalty,
 )
 from multigan.losses.reconstruction import (
+    content_loss,
     cycle_loss,
     edge_loss,
     feature_matching,
@@ -37,6 +38,7 @@ __all__ = [
     "Objective",
     "ParameterHistory",
     "clip_weights_",
+    "content_loss",
     "cycle_loss",
     "discriminator_loss",
     "double_backward",

@@ -16,6 +16,11 @@ PLUGIN = Plugin(
             recipe="multigan.plugins.translation.cartoon.recipe:CartoonRecipe",
             gan="multigan.plugins.translation.cartoon.gan:CartoonGAN",
         ),
+        "fast-neural-style": Method(
+            summary="Learns to paint photos like one picture, in one pass (Johnson et al. 2016).",
+            recipe="multigan.plugins.translation.stylize.recipe:StyleRecipe",
+            gan="multigan.plugins.translation.stylize.training:FastNeuralStyle",
+        ),
     },
     networks="multigan.plugins.translation.networks",
     pipeline="multigan.plugins.translation.pipeline:TranslationPipeline",
@@ -26,6 +31,8 @@ PLUGIN = Plugin(
         "cycle-l1-b": "mean absolute error of B -> A -> B, in [0, 1] units",
         "drawing-l1": "distance of the cartoons from the abstraction that they began by imitating",
         "photo-l1": "distance of the cartoons from the photos",
+        "style-error": "relative error of Gram matrices, 0 in the style itself, 1 for a blank",
+        "content-error": "relative error of the photo's deeper layers",
     },
     data={"builtin:sketches": "the scenes as line drawings, a second domain to translate to"},
 )

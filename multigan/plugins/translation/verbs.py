@@ -10,8 +10,10 @@ from typing import Annotated
 import typer
 
 from multigan.errors import DataError, MultiganError, PluginError
+from multigan.plugins.translation.stylize.verb import app as stylize
 
 app = typer.Typer()
+app.registered_commands.extend(stylize.registered_commands)
 
 
 @app.command()

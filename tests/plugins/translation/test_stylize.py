@@ -1,0 +1,234 @@
+"""Style transfer: features, colours, the optimisation, and the generator that learns it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from safetensors.torch import save_file
+
+import multigan
+from multigan.config.recipe import load_recipe, make_recipe
+from multigan.data.media import Picture
+from multigan.errors import CheckpointError, DataError, PluginError, RecipeError
+from multigan.plugins.translation.cartoon.oklab import rgb_to_oklab
+from multigan.plugins.translation.stylize.colours import greys, with_lightness
+from multigan.plugins.translation.stylize.features import perceptual_features
+from multigan.plugins.translation.stylize.objective import StyleObjective, Weights
+from multigan.plugins.translation.stylize.optimise import optimise, stylize
+from multigan.plugins.translation.stylize.training import FastNeuralStyle
+from multigan.plugins.translation.stylize.vgg import BLOCKS, STYLE, VGG19
+from multigan.training.train import train
+
+SMALL: dict[str, Any] = {
+    "plugin": "translation",
+    "method": "fast-neural-style",
+    "data": {"size": 64, "side": 64, "builtin_size": 3},
+    "model": {"width": 4, "blocks": 1},
+    "steps": {"painting": 2},
+    "train": {"batch_size": 2, "device": "cpu", "trackers": []},
+}
+
+
+def smooth(seed: int, height: int = 64, width: int = 80) -> torch.Tensor:
+    """A soft random picture (1, 3, H, W) in [-1, 1]."""
+    noise = torch.rand(1, 3, 6, 8, generator=torch.Generator().manual_seed(seed))
+    return F.interpolate(noise, (height, width), mode="bicubic").clamp(0, 1).mul(2).sub(1)
+
+
+def striped(height: int = 64, width: int = 64) -> torch.Tensor:
+    """Diagonal stripes in two colours (1, 3, H, W) in [-1, 1]."""
+    wave = ((torch.arange(height)[:, None] + torch.arange(width)) % 12 < 6).float()
+    return torch.stack([wave, 0.5 * wave, 1 - wave])[None].mul(2).sub(1)
+
+
+def pixels(x_1CHW: torch.Tensor) -> np.ndarray:
+    return x_1CHW[0].permute(1, 2, 0).add(1).mul(127.5).round().to(torch.uint8).numpy()
+
+
+def vgg_file(path: Path, *, without: str = "") -> Path:
+    """Weights in torchvision's layout, four channels wide."""
+    tensors, before = {}, 3
+    for index in (index for block in BLOCKS for index in block):
+        tensors[f"features.{index}.weight"] = torch.randn(4, before, 3, 3) * 0.3
+        tensors[f"features.{index}.bias"] = torch.randn(4) * 0.1
+        before = 4
+    tensors["classifier.0.weight"] = torch.zeros(2, 2)
+    tensors.pop(without, None)
+    if path.suffix == ".safetensors":
+        save_file(tensors, path)
+    else:
+        torch.save(tensors, path)
+    return path
+
+
+def test_optimising_comes_near_the_style_and_keeps_the_place_of_things() -> None:
+    photo, style, features = smooth(0, 48, 64), striped(48, 48), perceptual_features("small")
+    painted = optimise(photo, style, features=features, iterations=25, weights=Weights())
+    assert painted.shape == photo.shape and painted.abs().max() <= 1
+    objective = StyleObjective(features, style, weights=Weights())
+    content = objective.content(photo)
+    before, after = (objective.errors(x, content=content) for x in (photo, painted))
+    assert after[0] < 0.2 * before[0]
+    elsewhere = objective.errors(painted.roll((16, 20), (2, 3)), content=content)
+    assert after[1] < 0.7 * elsewhere[1]
+    again = optimise(photo, style, features=features, iterations=25, weights=Weights())
+    assert torch.equal(again, painted)
+
+
+def test_without_style_the_photo_stays() -> None:
+    photo, features = smooth(1), perceptual_features("small")
+    weights = Weights(content=1.0, style=0.0, tv=0.0)
+    painted = optimise(photo, striped(), features=features, iterations=10, weights=weights)
+    assert (painted - photo).abs().mean() < 0.05
+
+
+def test_size_alpha_and_colours_are_kept() -> None:
+    photo = Picture(
+        rgb=pixels(smooth(2, 90, 130)), alpha=np.arange(90 * 130).reshape(90, 130).astype(np.uint8)
+    )
+    shares: list[float] = []
+    painted = stylize(
+        photo,
+        pixels(striped()),
+        features=perceptual_features("small"),
+        size=64,
+        iterations=4,
+        colours="keep",
+        progress=shares.append,
+    )
+    assert painted.rgb.shape == photo.rgb.shape and painted.alpha is photo.alpha
+    assert shares == sorted(shares) and shares[-1] == 1
+
+    def lab(rgb: np.ndarray) -> torch.Tensor:
+        return rgb_to_oklab(torch.from_numpy(rgb).permute(2, 0, 1)[None].float() / 255)
+
+    before, after = lab(photo.rgb), lab(painted.rgb)
+    inside = (painted.rgb > 2).all(2) & (painted.rgb < 253).all(2)  # elsewhere sRGB ends
+    assert inside.mean() > 0.5
+    shift = (after - before)[0, 1:].abs().amax(0)[torch.from_numpy(inside)]
+    assert shift.max() < 0.01
+    assert (after - before)[0, 0].abs().mean() > 0.02
+
+
+def test_greys_have_the_lightness_of_the_photo() -> None:
+    photo, style = smooth(3), striped() * 0.2 - 0.7
+    grey, grey_style = (rgb_to_oklab(x.add(1).div(2)) for x in greys(photo, style))
+    light = rgb_to_oklab(photo.add(1).div(2))[:, :1]
+    torch.testing.assert_close(grey[:, :1], light, atol=2e-3, rtol=0)
+    assert grey[:, 1:].abs().max() < 1e-3
+    torch.testing.assert_close(grey_style[:, 0].mean(), light.mean(), atol=0.02, rtol=0)
+    torch.testing.assert_close(with_lightness(photo, photo), photo, atol=0.01, rtol=0)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 700), (40, 9)])
+def test_any_size_of_photo(size: tuple[int, int]) -> None:
+    photo = Picture(rgb=np.full((*size, 3), 90, dtype=np.uint8))
+    features = perceptual_features("small")
+    painted = stylize(photo, pixels(striped(20, 5)), features=features, size=64, iterations=1)
+    assert painted.rgb.shape == (*size, 3)
+
+
+@pytest.mark.parametrize("name", ["vgg.pth", "vgg.safetensors"])
+def test_vgg_is_read_from_a_file(tmp_path: Path, name: str) -> None:
+    torch.manual_seed(0)
+    path = vgg_file(tmp_path / name)
+    features = perceptual_features("vgg19", weights=str(path))
+    x = smooth(4)
+    layers = features(x)
+    assert [layer.shape[-1] for layer in layers.style] == [80, 40, 20, 10, 5]
+    # The first layer by hand: ImageNet's normalisation, one convolution, ReLU.
+    state = features.state_dict()
+    mean = torch.tensor([0.485, 0.456, 0.406])[:, None, None]
+    std = torch.tensor([0.229, 0.224, 0.225])[:, None, None]
+    first = F.conv2d((x / 2 + 0.5 - mean) / std, state["convs.0.weight"], padding=1)
+    first = (first + state["convs.0.bias"][:, None, None]).relu()
+    torch.testing.assert_close(layers.style[STYLE.index(0)], first)
+
+
+def test_vgg_files_that_do_not_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(CheckpointError, match=r"features\.21 is missing"):
+        VGG19(str(vgg_file(tmp_path / "a.pth", without="features.21.weight")))
+    (tmp_path / "b.pth").write_bytes(b"no weights")
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        VGG19(str(tmp_path / "b.pth"))
+    torch.save({"model": {}}, tmp_path / "c.pth")
+    with pytest.raises(CheckpointError, match="other things"):
+        VGG19(str(tmp_path / "c.pth"))
+    with pytest.raises(CheckpointError, match="not a file"):
+        VGG19(str(tmp_path / "d.pth"))
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    with pytest.raises(CheckpointError, match="download"):
+        perceptual_features("vgg19")
+    with pytest.raises(PluginError, match="did you mean 'vgg19'"):
+        perceptual_features("vgg9")
+    with pytest.raises(PluginError, match="no file"):
+        perceptual_features("small", weights="x")
+
+
+def test_a_style_is_learnt_and_its_model_translates(tmp_path: Path) -> None:
+    recipe = make_recipe(
+        {**SMALL, "steps": {"painting": 30}, "optimizers": {"generator": {"lr": 5e-3}}}
+    )
+    method = FastNeuralStyle(recipe)
+    start = method.evaluate(method.networks, None)  # type: ignore[arg-type]
+    run = train(recipe, output=tmp_path / "style", quiet=True)
+    pipe: Any = multigan.pipeline(run)
+    end = method.evaluate(pipe.components, None)  # type: ignore[arg-type]
+    assert end["style-error"] < 0.5 * start["style-error"]
+    photo = Image.fromarray(pixels(smooth(5, 50, 70)))
+    assert pipe(photo).images[0].size == (70, 50)
+
+
+def test_the_shipped_recipe_is_valid(tmp_path: Path) -> None:
+    builtin = ["data.photos=builtin:scenes", "data.style=builtin:sketches", "data.builtin_size=2"]
+    assert FastNeuralStyle(load_recipe("style", builtin)).model()["halo"] is None
+    for data in ({"size": 66}, {"size": 128}):
+        with pytest.raises(RecipeError, match=r"data\.size"):
+            make_recipe({**SMALL, "data": {**SMALL["data"], **data}})
+    for name in "ab":
+        Image.new("RGB", (70, 70)).save(tmp_path / f"{name}.png")
+    with pytest.raises(DataError, match="name one"):
+        FastNeuralStyle(make_recipe({**SMALL, "data": {**SMALL["data"], "style": str(tmp_path)}}))
+
+
+def test_the_verb(cli: Any, tmp_path: Path) -> None:
+    photo, art = tmp_path / "photo.jpg", tmp_path / "art.png"
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(pixels(smooth(6))).save(photo, exif=exif)
+    Image.fromarray(pixels(striped())).save(art)
+    done = cli("stylize", photo, "--style-image", art, "--size", 64, "--iterations", 2)
+    assert done.code == 0 and done.out.strip() == str(tmp_path / "photo-art.jpg")
+    with Image.open(tmp_path / "photo-art.jpg") as image:
+        assert image.size == (80, 64) and image.getexif()[0x0112] == 6
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["missing.jpg", "--style-image", "art.png"], "missing.jpg"),
+        (["photo.png", "--style-image", "missing.png"], "missing.png"),
+        (["photo.png"], "--style-image"),
+        (["photo.png", "--style-image", "art.png", "-o", "x.mp3"], "cannot write .mp3"),
+        (["photo.png", "--style-image", "art.png", "-o", "art.png"], "overwrite"),
+        (["photo.png", "--style-image", "art.png", "--weights", "x"], "--features vgg19"),
+        (["photo.png", "--style-image", "art.png", "--features", "vgg9"], "vgg19"),
+        (["photo.png", "--style-image", "art.png", "--colours", "grey"], "keep"),
+    ],
+)
+def test_mistakes_are_one_line(
+    cli: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], told: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("photo.png", "art.png"):
+        Image.new("RGB", (8, 8)).save(name)
+    done = cli("stylize", *words)
+    assert done.code == 2 and done.out == ""
+    assert told in done.err and len(done.err.splitlines()) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["art.png", "photo.png"]
