@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from multigan.errors import DataError, MultiganError, PluginError
-from multigan.plugins.translation.stylize.verb import app as stylize
+from multigan.plugins.translation.stylize.verbs import app as stylize
 
 app = typer.Typer()
 app.registered_commands.extend(stylize.registered_commands)

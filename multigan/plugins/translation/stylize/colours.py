@@ -1,4 +1,4 @@
-"""Keeping a photo's colours: only lightness is painted (Gatys et al. 2017, luminance-only transfer).
+"""Keeping a photo's colours: only lightness is painted (Gatys et al. 2017).
 
 Lightness and colours are split in OKLab. Pictures are RGB in [-1, 1]; shape suffixes: C channels,
 H and W pixels.
@@ -15,7 +15,7 @@ FAINTEST = 0.05  # deviation of lightness below which a picture counts as having
 
 
 def greys(photo_1CHW: Tensor, style_1CHW: Tensor) -> tuple[Tensor, Tensor]:
-    """Both pictures as greys of their lightness, the style's as bright and contrasting as the photo's.
+    """Both pictures in grey, the style made as bright and as rich in contrast as the photo.
 
     Otherwise a dark painting would darken the photo, whose colours do not go with that.
     """
@@ -28,7 +28,7 @@ def greys(photo_1CHW: Tensor, style_1CHW: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def with_lightness(photo_1CHW: Tensor, light_1CHW: Tensor) -> Tensor:
-    """The colours of a photo with the lightness of another picture, as far as sRGB can show them."""
+    """The colours of a photo in the lightness of another picture, as far as sRGB has them."""
     return _rgb(torch.cat([_lab(light_1CHW)[:, :1], _lab(photo_1CHW)[:, 1:]], dim=1))
 
 

@@ -1,4 +1,4 @@
-"""What a painted picture is compared with: the Gram matrices of a style, the layers of its photo."""
+"""What a painted picture is compared with: Gram matrices of the style, layers of the photo."""
 
 from __future__ import annotations
 

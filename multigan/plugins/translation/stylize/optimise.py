@@ -100,44 +100,68 @@ def optimise(
         RGB in [-1, 1], as large as the photo.
     """
     scales = _scales(photo_1CHW, max(COARSEST, features.smallest))
-    work = iterations * sum(scale**2 for scale in scales)
+    work = sum(scale**2 for scale in scales)
     done, x_1CHW = 0.0, photo_1CHW
     for scale in scales:
         content_1CHW, target_1CHW = (
             _scaled(picture, scale, features.smallest) for picture in (photo_1CHW, style_1CHW)
         )
-        objective = StyleObjective(features, target_1CHW, weights=weights)
-        content = objective.content(content_1CHW)
         x_1CHW = F.interpolate(x_1CHW, content_1CHW.shape[-2:], mode="bilinear", antialias=True)
-        x_1CHW = x_1CHW.detach().contiguous().requires_grad_()
-        optimiser = torch.optim.LBFGS(
-            [x_1CHW],
-            max_iter=iterations,
-            max_eval=iterations,
-            # Gradients of single pixels are tiny; the budget alone ends the search.
-            tolerance_grad=0.0,
-            tolerance_change=0.0,
-            history_size=HISTORY,
-            line_search_fn="strong_wolfe",
+        x_1CHW = _descend(
+            x_1CHW,
+            content_1CHW,
+            StyleObjective(features, target_1CHW, weights=weights),
+            iterations=iterations,
+            progress=_part(progress, done / work, (done + scale**2) / work),
         )
-        before = done
+        done += scale**2
+    return x_1CHW.clamp(-1, 1)
 
-        def loss() -> Tensor:
-            nonlocal done
-            optimiser.zero_grad()
-            terms = objective(x_1CHW, content=content)
-            total = torch.stack(list(terms.values())).sum()
-            total.backward()
-            done = min(done + scale**2, before + iterations * scale**2)
-            if progress is not None:
-                progress(done / work)
-            return total
 
-        optimiser.step(loss)
-        done = before + iterations * scale**2
-    if progress is not None:
-        progress(1.0)
-    return x_1CHW.detach().clamp(-1, 1)
+def _descend(
+    x_1CHW: Tensor,
+    photo_1CHW: Tensor,
+    objective: StyleObjective,
+    *,
+    iterations: int,
+    progress: Progress,
+) -> Tensor:
+    """L-BFGS on the pixels."""
+    x_1CHW = x_1CHW.detach().contiguous().requires_grad_()
+    content, seen = objective.content(photo_1CHW), 0
+    optimiser = torch.optim.LBFGS(
+        [x_1CHW],
+        max_iter=iterations,
+        max_eval=iterations,
+        # Gradients of single pixels are tiny; the budget alone ends the search.
+        tolerance_grad=0.0,
+        tolerance_change=0.0,
+        history_size=HISTORY,
+        line_search_fn="strong_wolfe",
+    )
+
+    def loss() -> Tensor:
+        nonlocal seen
+        optimiser.zero_grad()
+        total = torch.stack(list(objective(x_1CHW, content=content).values())).sum()
+        total.backward()
+        seen += 1
+        progress(min(1.0, seen / iterations))
+        return total
+
+    optimiser.step(loss)
+    progress(1.0)
+    return x_1CHW.detach()
+
+
+def _part(progress: Progress | None, begin: float, end: float) -> Progress:
+    """Reports a part of the work as its share of the whole."""
+
+    def report(share: float) -> None:
+        if progress is not None:
+            progress(begin + share * (end - begin))
+
+    return report
 
 
 def _scales(photo_1CHW: Tensor, least: int) -> list[float]:

@@ -60,7 +60,7 @@ class RandomFeatures(PerceptualFeatures):
         return Layers(style=firsts, content=lasts[1:2])
 
     def _halved(self, x_BCHW: Tensor) -> Tensor:
-        """Smoothed before pixels are left out: what alias hides, optimising would fill with grids."""
+        """Smoothed first: in what plain subsampling does not see, optimising draws grids."""
         channels = x_BCHW.shape[1]
         kernel = self.blur.expand(channels, 1, 4, 4)
         return F.conv2d(_reflected(x_BCHW), kernel, stride=2, groups=channels)

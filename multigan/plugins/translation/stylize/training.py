@@ -93,8 +93,7 @@ class FastNeuralStyle:
     def _shown(self, networks: Mapping[str, nn.Module]) -> tuple[Tensor, Tensor]:
         device = next(networks["generator"].parameters()).device
         photos = self.data.shown(SHOWN).to(device)
-        with torch.no_grad():
-            return photos, networks["generator"](photos)
+        return photos, networks["generator"](photos)
 
 
 class Photos(Dataset[dict[str, Tensor]]):

@@ -20,7 +20,7 @@ from multigan.weights import read_tensors
 
 FILE = "vgg19-dcbb9e9d.pth"
 URL = f"https://download.pytorch.org/models/{FILE}"
-# Where the convolutions stand in torchvision's `features`, block by block; after a block is pooling.
+# Where the convolutions stand in torchvision's `features`, block by block, with pooling between.
 BLOCKS = ((0, 2), (5, 7), (10, 12, 14, 16), (19, 21, 23, 25), (28,))
 STYLE = (0, 5, 10, 19, 28)  # conv1_1, conv2_1, conv3_1, conv4_1, conv5_1
 CONTENT = (21,)  # conv4_2
