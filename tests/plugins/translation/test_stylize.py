@@ -68,18 +68,24 @@ def vgg_file(path: Path, *, without: str = "") -> Path:
     return path
 
 
-def test_optimising_comes_near_the_style_and_keeps_the_place_of_things() -> None:
-    photo, style, features = smooth(0, 48, 64), striped(48, 48), perceptual_features("small")
-    painted = optimise(photo, style, features=features, iterations=25, weights=Weights())
-    assert painted.shape == photo.shape and painted.abs().max() <= 1
+def test_optimising_comes_near_the_style_and_weights_are_a_choice() -> None:
+    photo, style, features = smooth(0, 32, 48), striped(32, 32), perceptual_features("small")
     objective = StyleObjective(features, style, weights=Weights())
     content = objective.content(photo)
-    before, after = (objective.errors(x, content=content) for x in (photo, painted))
-    assert after[0] < 0.2 * before[0]
-    elsewhere = objective.errors(painted.roll((16, 20), (2, 3)), content=content)
-    assert after[1] < 0.7 * elsewhere[1]
-    again = optimise(photo, style, features=features, iterations=25, weights=Weights())
-    assert torch.equal(again, painted)
+    before, loose, tight = (
+        objective.errors(x, content=content)
+        for x in (
+            photo,
+            *(
+                optimise(
+                    photo, style, features=features, iterations=15, weights=Weights(content=weight)
+                )
+                for weight in (0.0, 50.0)
+            ),
+        )
+    )
+    assert before[1] == 0 and loose[0] < 0.2 * before[0]
+    assert loose[0] < tight[0] < before[0] and tight[1] < loose[1]
 
 
 def test_without_style_the_photo_stays() -> None:
@@ -99,7 +105,7 @@ def test_size_alpha_and_colours_are_kept() -> None:
         pixels(striped()),
         features=perceptual_features("small"),
         size=64,
-        iterations=4,
+        iterations=8,
         colours="keep",
         progress=shares.append,
     )
@@ -114,7 +120,7 @@ def test_size_alpha_and_colours_are_kept() -> None:
     assert inside.mean() > 0.5
     shift = (after - before)[0, 1:].abs().amax(0)[torch.from_numpy(inside)]
     assert shift.max() < 0.01
-    assert (after - before)[0, 0].abs().mean() > 0.02
+    assert (after - before)[0, 0].abs().mean() > 0.01
 
 
 def test_greys_have_the_lightness_of_the_photo() -> None:
@@ -174,7 +180,7 @@ def test_vgg_files_that_do_not_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_a_style_is_learnt_and_its_model_translates(tmp_path: Path) -> None:
     recipe = make_recipe(
-        {**SMALL, "steps": {"painting": 30}, "optimizers": {"generator": {"lr": 5e-3}}}
+        {**SMALL, "steps": {"painting": 20}, "optimizers": {"generator": {"lr": 5e-3}}}
     )
     method = FastNeuralStyle(recipe)
     with torch.no_grad():

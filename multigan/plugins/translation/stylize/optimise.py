@@ -26,6 +26,7 @@ from multigan.plugins.translation.stylize.objective import StyleObjective, Weigh
 
 COARSEST = 48  # pixels of the shorter side below which no coarser picture is made
 HISTORY = 20  # steps that L-BFGS remembers; each costs two pictures of memory
+FIRST_STEP = 0.01  # mean change of a value in the first step of L-BFGS
 
 Progress = Callable[[float], None]
 
@@ -127,10 +128,13 @@ def _descend(
     progress: Progress,
 ) -> Tensor:
     """L-BFGS on the pixels."""
-    x_1CHW = x_1CHW.detach().contiguous().requires_grad_()
+    # Its first step changes the sum of all unknowns by one. In this unit that is a step worth
+    # trying for a picture; from then on units do not matter to it.
+    unit = FIRST_STEP * x_1CHW.numel()
+    unknown = x_1CHW.div(unit).contiguous().requires_grad_()
     content, seen = objective.content(photo_1CHW), 0
     optimiser = torch.optim.LBFGS(
-        [x_1CHW],
+        [unknown],
         max_iter=iterations,
         max_eval=iterations,
         # Gradients of single pixels are tiny; the budget alone ends the search.
@@ -143,7 +147,7 @@ def _descend(
     def loss() -> Tensor:
         nonlocal seen
         optimiser.zero_grad()
-        total = torch.stack(list(objective(x_1CHW, content=content).values())).sum()
+        total = torch.stack(list(objective(unit * unknown, content=content).values())).sum()
         total.backward()
         seen += 1
         progress(min(1.0, seen / iterations))
@@ -151,7 +155,7 @@ def _descend(
 
     optimiser.step(loss)
     progress(1.0)
-    return x_1CHW.detach()
+    return unknown.detach() * unit
 
 
 def _part(progress: Progress | None, begin: float, end: float) -> Progress:
