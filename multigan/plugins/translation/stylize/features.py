@@ -1,66 +1,31 @@
-"""What photo, style and result are compared in: layers of a fixed network, by name.
-
-Shape suffixes: B pictures, C channels, H and W pixels.
-"""
+"""What photo, style and result are compared in, by name."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from dataclasses import dataclass
-
-from torch import Tensor, nn
+from collections.abc import Callable
 
 from multigan.errors import PluginError, suggestion
+from multigan.plugins.translation.stylize.layers import PerceptualFeatures
+from multigan.plugins.translation.stylize.random_features import RandomFeatures
+from multigan.plugins.translation.stylize.vgg import VGG19
 
-
-@dataclass(frozen=True)
-class Layers:
-    """Layers (B, C, H, W), each with sizes of its own.
-
-    Attributes:
-        style: Their Gram matrices are the style.
-        content: They tell what is where.
-    """
-
-    style: list[Tensor]
-    content: list[Tensor]
-
-
-class PerceptualFeatures(nn.Module, ABC):
-    """A fixed network that looks at RGB pictures in [-1, 1].
-
-    Attributes:
-        smallest: Shortest side, in pixels, of pictures that it can look at.
-    """
-
-    smallest: int
-
-    @abstractmethod
-    def forward(self, x_BCHW: Tensor) -> Layers:
-        """The layers of pictures."""
+FEATURES: dict[str, Callable[[str | None], PerceptualFeatures]] = {
+    "random": RandomFeatures,
+    "vgg19": VGG19,
+}
 
 
 def perceptual_features(name: str, *, weights: str | None = None) -> PerceptualFeatures:
-    """Makes the features of a name, frozen.
+    """Makes features, frozen.
 
     Args:
-        name: "small" or "vgg19".
-        weights: A file, for vgg19; None looks for it in torch hub's cache.
+        name: "random" or "vgg19".
+        weights: The file of vgg19; None looks for it in torch hub's cache.
 
     Raises:
         PluginError: There are no such features, or they take no weights.
         CheckpointError: The weights are missing, damaged, or of another architecture.
     """
-    from multigan.plugins.translation.stylize.random_features import RandomFeatures
-    from multigan.plugins.translation.stylize.vgg import VGG19
-
-    known = {"small": RandomFeatures, "vgg19": VGG19}
-    if name not in known:
-        raise PluginError(f"unknown features '{name}'{suggestion(name, known)}")
-    if name == "vgg19":
-        made: PerceptualFeatures = VGG19(weights)
-    elif weights is not None:
-        raise PluginError(f"features '{name}' need no file; leave the weights out")
-    else:
-        made = RandomFeatures()
-    return made.eval().requires_grad_(False)
+    if name not in FEATURES:
+        raise PluginError(f"unknown features '{name}'{suggestion(name, FEATURES)}")
+    return FEATURES[name](weights).eval().requires_grad_(False)

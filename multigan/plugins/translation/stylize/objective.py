@@ -14,7 +14,7 @@ from multigan.losses.reconstruction import (
     style_loss,
     total_variation,
 )
-from multigan.plugins.translation.stylize.features import PerceptualFeatures
+from multigan.plugins.translation.stylize.layers import PerceptualFeatures
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class Weights:
     """How much each term counts. Style and content are relative errors, 1 for a blank picture."""
 
     content: float = 1.0
-    style: float = 100.0
-    tv: float = 0.1
+    style: float = 30.0
+    tv: float = 0.3
 
 
 class StyleObjective:

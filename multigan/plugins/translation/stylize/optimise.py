@@ -21,7 +21,7 @@ from torch import Tensor
 from multigan.data.media import Picture
 from multigan.data.transforms import to_float, to_uint8
 from multigan.plugins.translation.stylize.colours import greys, with_lightness
-from multigan.plugins.translation.stylize.features import PerceptualFeatures
+from multigan.plugins.translation.stylize.layers import PerceptualFeatures
 from multigan.plugins.translation.stylize.objective import StyleObjective, Weights
 
 COARSEST = 48  # pixels of the shorter side below which no coarser picture is made

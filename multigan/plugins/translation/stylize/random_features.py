@@ -15,7 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from multigan.plugins.translation.stylize.features import Layers, PerceptualFeatures
+from multigan.errors import PluginError
+from multigan.plugins.translation.stylize.layers import Layers, PerceptualFeatures
 
 WIDTHS = (32, 64, 128, 128)  # channels of the blocks, each at half the size of the one before
 CONVS = 2  # in a block
@@ -23,12 +24,22 @@ SEED = 0
 
 
 class RandomFeatures(PerceptualFeatures):
-    """Four blocks of two convolutions; a style is the first layers, content the second block."""
+    """Four blocks of two convolutions; their first ones see the style, the second block content.
+
+    Args:
+        weights: None; they are drawn from a fixed seed.
+
+    Raises:
+        PluginError: Weights were given.
+    """
 
     smallest = 16  # the last block then still has two pixels to reflect
+    blur: Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, weights: str | None = None) -> None:
         super().__init__()
+        if weights is not None:
+            raise PluginError("features 'random' are drawn from a seed; leave the weights out")
         generator = torch.Generator().manual_seed(SEED)
         self.filters = nn.ParameterList()
         before = 3

@@ -15,7 +15,7 @@ class StyleData(Section):
 
     photos: str = Field("builtin:scenes", description="folder of photographs, or builtin:NAME")
     style: str = Field("builtin:sketches", description="one picture; of builtin:NAME the first")
-    size: int = Field(144, ge=64, le=4096, description="side of the crops; a multiple of 4")
+    size: int = Field(128, ge=64, le=4096, description="side of the crops; a multiple of 4")
     side: int = Field(
         256, ge=64, le=4096, description="shorter side of photos and style; sets the strokes' width"
     )
@@ -36,7 +36,7 @@ class StyleModel(Section):
 
     width: PositiveInt = Field(16, description="channels of the generator's first layer; paper: 32")
     blocks: PositiveInt = Field(5, description="residual blocks")
-    features: Literal["small", "vgg19"] = "small"
+    features: Literal["random", "vgg19"] = "random"
     weights: str = Field("", description="file of vgg19; empty: torch hub's cache")
 
 
@@ -44,8 +44,8 @@ class StyleLoss(Section):
     """Weights of relative errors: each is 1 for a blank picture."""
 
     content: NonNegative = 1.0
-    style: NonNegative = 100.0
-    tv: NonNegative = Field(0.1, description="smoothness")
+    style: NonNegative = 30.0
+    tv: NonNegative = Field(0.3, description="smoothness")
 
 
 class StyleSteps(Section):

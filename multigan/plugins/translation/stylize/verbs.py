@@ -24,7 +24,7 @@ class Colours(StrEnum):
 class Features(StrEnum):
     """What pictures are compared in."""
 
-    small = "small"
+    random = "random"
     vgg19 = "vgg19"
 
 
@@ -43,14 +43,14 @@ def stylize(
     ] = 1.0,
     style_weight: Annotated[
         float, typer.Option(min=0, help="More of it looks more like the style.")
-    ] = 100.0,
-    tv_weight: Annotated[float, typer.Option(min=0, help="More of it is smoother.")] = 0.1,
+    ] = 30.0,
+    tv_weight: Annotated[float, typer.Option(min=0, help="More of it is smoother.")] = 0.3,
     colours: Annotated[Colours, typer.Option(help="The style's, or keep the photo's.")] = (
         Colours.style
     ),
     features: Annotated[
-        Features, typer.Option(help="small comes with multigan; vgg19 needs a file.")
-    ] = Features.small,
+        Features, typer.Option(help="random ones need nothing; vgg19 needs a file.")
+    ] = Features.random,
     weights: Annotated[Path | None, typer.Option(help="The file of vgg19.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda ...")] = None,
     output: Annotated[

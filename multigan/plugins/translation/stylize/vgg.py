@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from multigan.errors import CheckpointError
-from multigan.plugins.translation.stylize.features import Layers, PerceptualFeatures
+from multigan.plugins.translation.stylize.layers import Layers, PerceptualFeatures
 from multigan.weights import read_tensors
 
 FILE = "vgg19-dcbb9e9d.pth"
@@ -46,12 +46,11 @@ class VGG19(PerceptualFeatures):
         path = _find(weights)
         tensors = _read(path)
         self.convs = nn.ModuleDict()
-        channels = 3
+        channels, missing = 3, torch.empty(0)
         for index in (index for block in BLOCKS for index in block):
-            weight = tensors.get(f"features.{index}.weight")
-            bias = tensors.get(f"features.{index}.bias")
-            fits = weight is not None and weight.shape[1:] == (channels, 3, 3)
-            if not fits or bias is None or bias.shape != weight.shape[:1]:
+            weight = tensors.get(f"features.{index}.weight", missing)
+            bias = tensors.get(f"features.{index}.bias", missing)
+            if weight.shape[1:] != (channels, 3, 3) or bias.shape != weight.shape[:1]:
                 raise CheckpointError(
                     f"{path} is not a VGG-19 of torchvision: features.{index} is missing or of "
                     f"another shape; download {URL}"
