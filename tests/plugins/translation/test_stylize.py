@@ -17,7 +17,7 @@ from multigan.config.recipe import load_recipe
 from multigan.data.media import Picture
 from multigan.errors import CheckpointError, DataError, PluginError, RecipeError
 from multigan.plugins.translation.cartoon.oklab import rgb_to_oklab
-from multigan.plugins.translation.stylize.colours import greys, with_lightness
+from multigan.plugins.translation.stylize.colours import greys, recoloured, with_lightness
 from multigan.plugins.translation.stylize.features import perceptual_features
 from multigan.plugins.translation.stylize.objective import StyleObjective, Weights
 from multigan.plugins.translation.stylize.optimise import optimise, stylize
@@ -126,6 +126,20 @@ def test_size_alpha_and_colours_are_kept() -> None:
     shift = (after - before)[0, 1:].abs().amax(0)[torch.from_numpy(inside)]
     assert shift.max() < 0.01
     assert (after - before)[0, 0].abs().mean() > 0.01
+
+
+def test_recoloured_photos_have_the_colours_of_the_style() -> None:
+    photo, style = 0.3 * smooth(7), 0.2 * smooth(8) + torch.tensor([0.3, 0.0, -0.2])[:, None, None]
+    after = recoloured(photo, style)
+    torch.testing.assert_close(after.mean((2, 3)), style.mean((2, 3)), atol=1e-4, rtol=0)
+    spread, spread_style, before = (
+        np.cov(x[0].flatten(1).numpy(), bias=True) for x in (after, style, photo)
+    )
+    floor = 0.05**2  # both covariances are raised by it before they are matched
+    assert np.abs(spread - spread_style).max() < floor < np.abs(before - spread_style).max()
+    torch.testing.assert_close(recoloured(photo, photo), photo, atol=1e-3, rtol=0)
+    grey = photo.mean(1, keepdim=True).expand(-1, 3, -1, -1)
+    assert torch.isfinite(recoloured(grey, style)).all()
 
 
 def test_greys_have_the_lightness_of_the_photo() -> None:

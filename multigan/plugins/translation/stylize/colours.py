@@ -1,7 +1,9 @@
-"""Keeping a photo's colours: only lightness is painted (Gatys et al. 2017).
+"""Whose colours a painted photo has (after Gatys et al. 2016b, Preserving Color).
 
-Lightness and colours are split in OKLab. Pictures are RGB in [-1, 1]; shape suffixes: C channels,
-H and W pixels.
+Either the style's: the photo is recoloured before it is painted, so that its content does not ask
+for colours which the style has not. Or the photo's own: then only lightness is painted.
+
+Pictures are RGB in [-1, 1]; shape suffixes: C channels, H and W pixels.
 """
 
 from __future__ import annotations
@@ -11,7 +13,21 @@ from torch import Tensor
 
 from multigan.plugins.translation.cartoon.oklab import oklab_to_rgb, rgb_to_oklab
 
-FAINTEST = 0.05  # deviation of lightness below which a picture counts as having this one
+FAINTEST = 0.05  # deviation below which lightness or colours count as having none to stretch
+
+
+def recoloured(photo_1CHW: Tensor, style_1CHW: Tensor) -> Tensor:
+    """The photo with the mean and covariance of the style's colours, cut off at [-1, 1].
+
+    Of all linear maps that do it this one moves colours least: optimal transport between two normal
+    distributions (Pitie and Kokaram 2007).
+    """
+    mean, covariance = _statistics(photo_1CHW)
+    mean_style, covariance_style = _statistics(style_1CHW)
+    root, inverse = _power(covariance, 0.5), _power(covariance, -0.5)
+    transport = inverse @ _power(root @ covariance_style @ root, 0.5) @ inverse
+    moved = torch.einsum("oc,bchw->bohw", transport, photo_1CHW - mean[:, None, None])
+    return (moved + mean_style[:, None, None]).clamp(-1, 1)
 
 
 def greys(photo_1CHW: Tensor, style_1CHW: Tensor) -> tuple[Tensor, Tensor]:
@@ -30,6 +46,19 @@ def greys(photo_1CHW: Tensor, style_1CHW: Tensor) -> tuple[Tensor, Tensor]:
 def with_lightness(photo_1CHW: Tensor, light_1CHW: Tensor) -> Tensor:
     """The colours of a photo in the lightness of another picture, as far as sRGB has them."""
     return _rgb(torch.cat([_lab(light_1CHW)[:, :1], _lab(photo_1CHW)[:, 1:]], dim=1))
+
+
+def _statistics(x_1CHW: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean (3,) and covariance (3, 3) of a picture's colours."""
+    colours = x_1CHW[0].flatten(1)
+    # A grey photo has no colours to stretch: what little there is must not become a lot.
+    floor = FAINTEST**2 * torch.eye(3, device=x_1CHW.device)
+    return colours.mean(1), torch.cov(colours, correction=0) + floor
+
+
+def _power(matrix: Tensor, exponent: float) -> Tensor:
+    values, vectors = torch.linalg.eigh(matrix)
+    return vectors * values.clamp_min(1e-12) ** exponent @ vectors.mT
 
 
 def _grey(light: Tensor) -> Tensor:

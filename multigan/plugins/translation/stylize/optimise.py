@@ -20,7 +20,7 @@ from torch import Tensor
 
 from multigan.data.media import Picture
 from multigan.data.transforms import to_float, to_uint8
-from multigan.plugins.translation.stylize.colours import greys, with_lightness
+from multigan.plugins.translation.stylize.colours import greys, recoloured, with_lightness
 from multigan.plugins.translation.stylize.layers import PerceptualFeatures
 from multigan.plugins.translation.stylize.objective import StyleObjective, Weights
 
@@ -63,6 +63,8 @@ def stylize(
     style_1CHW = _tensor(_fitted(style, side, least)).to(device)
     if colours == "keep":
         photo_1CHW, style_1CHW = greys(photo_1CHW, style_1CHW)
+    else:
+        photo_1CHW = recoloured(photo_1CHW, style_1CHW)
     painted_1CHW = optimise(
         photo_1CHW,
         style_1CHW,
