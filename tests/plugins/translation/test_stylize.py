@@ -205,7 +205,7 @@ def test_the_recipe_learns_a_style_and_its_model_translates(tmp_path: Path) -> N
     run = train(recipe, output=tmp_path / "style", quiet=True)
     pipe: Any = multigan.pipeline(run)
     end = method.evaluate(pipe.components, Noise(0))
-    assert end["style-error"] < 0.5 * start["style-error"]
+    assert end["style-error"] < 0.7 * start["style-error"]
     photo = Image.fromarray(pixels(smooth(5, 50, 70)))
     assert pipe(photo).images[0].size == (70, 50)
 

@@ -3,7 +3,8 @@
 Either the style's: the photo is recoloured before it is painted, so that its content does not ask
 for colours which the style has not. Or the photo's own: then only lightness is painted.
 
-Pictures are RGB in [-1, 1]; shape suffixes: C channels, H and W pixels.
+Pictures are RGB in [-1, 1]; shape suffixes: B pictures, C channels, H and W
+pixels.
 """
 
 from __future__ import annotations
@@ -16,18 +17,20 @@ from multigan.plugins.translation.cartoon.oklab import oklab_to_rgb, rgb_to_okla
 FAINTEST = 0.05  # deviation below which lightness or colours count as having none to stretch
 
 
-def recoloured(photo_1CHW: Tensor, style_1CHW: Tensor) -> Tensor:
-    """The photo with the mean and covariance of the style's colours, cut off at [-1, 1].
+def recoloured(photos_BCHW: Tensor, style_1CHW: Tensor) -> Tensor:
+    """Each photo with the mean and covariance of the style's colours, cut off at [-1, 1].
 
     Of all linear maps that do it this one moves colours least: optimal transport between two normal
     distributions (Pitie and Kokaram 2007).
     """
-    mean, covariance = _statistics(photo_1CHW)
-    mean_style, covariance_style = _statistics(style_1CHW)
-    root, inverse = _power(covariance, 0.5), _power(covariance, -0.5)
-    transport = inverse @ _power(root @ covariance_style @ root, 0.5) @ inverse
-    moved = torch.einsum("oc,bchw->bohw", transport, photo_1CHW - mean[:, None, None])
-    return (moved + mean_style[:, None, None]).clamp(-1, 1)
+    # Outside autocast: half precision has too few digits for roots of matrices.
+    with torch.autocast(photos_BCHW.device.type, enabled=False):
+        mean, covariance = _statistics(photos_BCHW)
+        mean_style, covariance_style = _statistics(style_1CHW)
+        root, inverse = _power(covariance, 0.5), _power(covariance, -0.5)
+        transport = inverse @ _power(root @ covariance_style @ root, 0.5) @ inverse
+        moved = transport @ (photos_BCHW.float().flatten(2) - mean) + mean_style
+        return moved.clamp(-1, 1).view_as(photos_BCHW)
 
 
 def greys(photo_1CHW: Tensor, style_1CHW: Tensor) -> tuple[Tensor, Tensor]:
@@ -48,17 +51,18 @@ def with_lightness(photo_1CHW: Tensor, light_1CHW: Tensor) -> Tensor:
     return _rgb(torch.cat([_lab(light_1CHW)[:, :1], _lab(photo_1CHW)[:, 1:]], dim=1))
 
 
-def _statistics(x_1CHW: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean (3,) and covariance (3, 3) of a picture's colours."""
-    colours = x_1CHW[0].flatten(1)
+def _statistics(x_BCHW: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean (B, 3, 1) and covariance (B, 3, 3) of the colours of each picture."""
+    colours = x_BCHW.float().flatten(2)
+    mean = colours.mean(2, keepdim=True)
+    covariance = (colours - mean) @ (colours - mean).mT / colours.shape[2]
     # A grey photo has no colours to stretch: what little there is must not become a lot.
-    floor = FAINTEST**2 * torch.eye(3, device=x_1CHW.device)
-    return colours.mean(1), torch.cov(colours, correction=0) + floor
+    return mean, covariance + FAINTEST**2 * torch.eye(3, device=x_BCHW.device)
 
 
 def _power(matrix: Tensor, exponent: float) -> Tensor:
     values, vectors = torch.linalg.eigh(matrix)
-    return vectors * values.clamp_min(1e-12) ** exponent @ vectors.mT
+    return (vectors * values.clamp_min(1e-12)[:, None] ** exponent) @ vectors.mT
 
 
 def _grey(light: Tensor) -> Tensor:

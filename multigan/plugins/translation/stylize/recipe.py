@@ -15,7 +15,9 @@ class StyleData(Section):
 
     photos: str = Field("builtin:scenes", description="folder of photographs, or builtin:NAME")
     style: str = Field("builtin:sketches", description="one picture; of builtin:NAME the first")
-    size: int = Field(128, ge=64, le=4096, description="side of the crops; a multiple of 4")
+    size: int = Field(
+        256, ge=64, le=4096, description="side of the crops; a small one would need all the colours"
+    )
     side: int = Field(
         256, ge=64, le=4096, description="shorter side of photos and style; sets the strokes' width"
     )

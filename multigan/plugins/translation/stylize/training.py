@@ -19,12 +19,14 @@ from multigan.data.transforms import image_transform, to_float
 from multigan.errors import DataError
 from multigan.plugins.translation.domains import open_domain
 from multigan.plugins.translation.networks import ResnetGenerator
+from multigan.plugins.translation.stylize.colours import recoloured
 from multigan.plugins.translation.stylize.features import perceptual_features
 from multigan.plugins.translation.stylize.objective import StyleObjective, Weights
 from multigan.plugins.translation.stylize.recipe import StyleData, StyleRecipe
 from multigan.training.phases import Batch, Losses, Noise, Phase, Preview, Stage, Step
 
 SHOWN = 4
+RAMP = 0.25  # share of the stage in which the weight of the style grows
 
 
 class FastNeuralStyle:
@@ -34,9 +36,10 @@ class FastNeuralStyle:
         self.recipe = recipe
         data, model, loss = recipe.data, recipe.model, recipe.loss
         self.data = Photos(_open(data, data.photos), size=data.size, side=data.side)
+        self.style = _style(data)
         self.objective = StyleObjective(
             perceptual_features(model.features, weights=model.weights or None),
-            _style(data),
+            self.style,
             weights=Weights(content=loss.content, style=loss.style, tv=loss.tv),
         )
         self.networks = nn.ModuleDict(
@@ -57,9 +60,11 @@ class FastNeuralStyle:
 
     def generator(self, batch: Batch, step: Step) -> Losses:
         """Paint photos in the style."""
-        photos = batch["photo"]
-        painted = self.networks["generator"](photos)
-        return self.objective(painted, content=self.objective.content(photos))
+        painted = self.networks["generator"](batch["photo"])
+        terms = self.objective(painted, content=self._content(batch["photo"]))
+        # A generator that hears of the style before it can copy a photo paints it from memory,
+        # the same strokes on all photos, and takes long to look at them again.
+        return {**terms, "style": terms["style"] * min(1.0, step.fraction / RAMP)}
 
     def dataset(self) -> Dataset[Any]:
         """Random crops of the photos."""
@@ -74,7 +79,7 @@ class FastNeuralStyle:
     def evaluate(self, networks: Mapping[str, nn.Module], noise: Noise) -> dict[str, float]:
         """The unweighted errors on the photos of the preview."""
         photos, painted = self._shown(networks)
-        style, content = self.objective.errors(painted, content=self.objective.content(photos))
+        style, content = self.objective.errors(painted, content=self._content(photos))
         return {"style-error": float(style), "content-error": float(content)}
 
     def model(self) -> dict[str, Any]:
@@ -89,6 +94,10 @@ class FastNeuralStyle:
             # exhaust.
             "side": 2 * self.recipe.data.side,
         }
+
+    def _content(self, photos: Tensor) -> list[Tensor]:
+        """What is to stay of photos, in the colours that the style has for it."""
+        return self.objective.content(recoloured(photos, self.style.to(photos.device)))
 
     def _shown(self, networks: Mapping[str, nn.Module]) -> tuple[Tensor, Tensor]:
         device = next(networks["generator"].parameters()).device
