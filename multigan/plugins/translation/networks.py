@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from multigan.nn.network import Network
+from multigan.plugins.translation.stylize.network import StyleGenerator
 
 Norm = Literal["instance", "batch", "none"]
 Upsampling = Literal["transposed", "resize"]
@@ -336,4 +337,5 @@ NETWORKS = {
     "unet-generator": UNetGenerator,
     "patch-discriminator": PatchDiscriminator,
     "compact-generator": CompactGenerator,
+    "style-generator": StyleGenerator,
 }

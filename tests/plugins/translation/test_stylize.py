@@ -17,8 +17,9 @@ from multigan.config.recipe import load_recipe
 from multigan.data.media import Picture
 from multigan.errors import CheckpointError, DataError, PluginError, RecipeError
 from multigan.plugins.translation.cartoon.oklab import rgb_to_oklab
-from multigan.plugins.translation.stylize.colours import greys, recoloured, with_lightness
+from multigan.plugins.translation.stylize.colours import greys, palette, recoloured, with_lightness
 from multigan.plugins.translation.stylize.features import perceptual_features
+from multigan.plugins.translation.stylize.network import OPPONENTS, StyleGenerator
 from multigan.plugins.translation.stylize.objective import StyleObjective, Weights
 from multigan.plugins.translation.stylize.optimise import optimise, stylize
 from multigan.plugins.translation.stylize.training import FastNeuralStyle
@@ -142,6 +143,25 @@ def test_recoloured_photos_have_the_colours_of_the_style() -> None:
     assert torch.isfinite(recoloured(grey, style)).all()
 
 
+def test_the_generator_begins_with_the_photo_in_the_palette_of_the_style() -> None:
+    photo, style = 0.5 * smooth(7), 0.3 * smooth(8) + 0.2
+    generator = StyleGenerator(width=4, blocks=1)
+    generator.take_palette(style)
+    painted = generator(photo)
+    assert torch.equal(painted, generator.recoloured(photo))
+    torch.testing.assert_close(painted.mean((2, 3)), style.mean((2, 3)), atol=1e-4, rtol=0)
+    # Whitened by hand in the opponent space, then stretched to the covariance of the style.
+    away, back = (torch.tensor(OPPONENTS) @ photo[0].flatten(1)), torch.tensor(OPPONENTS).T
+    even = (away - away.mean(1, keepdim=True)) / (away.var(1, correction=0) + 0.05**2).sqrt()[
+        :, None
+    ]
+    mean, spread = palette(style)
+    expected = spread @ back @ even + mean[:, None]
+    torch.testing.assert_close(painted[0].flatten(1), expected, atol=1e-4, rtol=1e-4)
+    covariance = torch.cov(style[0].flatten(1), correction=0) + 0.05**2 * torch.eye(3)
+    torch.testing.assert_close(spread @ spread.T, covariance, atol=1e-5, rtol=1e-4)
+
+
 def test_greys_have_the_lightness_of_the_photo() -> None:
     photo, style = smooth(3), striped() * 0.2 - 0.7
     grey, grey_style = (rgb_to_oklab(x.add(1).div(2)) for x in greys(photo, style))
@@ -198,7 +218,10 @@ def test_vgg_files_that_do_not_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_the_recipe_learns_a_style_and_its_model_translates(tmp_path: Path) -> None:
-    recipe: Any = load_recipe("style", [*SMALL, "steps.painting=20", "train.preview_every=0"])
+    Image.fromarray(pixels(striped())).save(tmp_path / "stripes.png")
+    recipe: Any = load_recipe(
+        "style", [*SMALL, f"data.style={tmp_path / 'stripes.png'}", "steps.painting=20"]
+    )
     method = FastNeuralStyle(recipe)
     with torch.no_grad():
         start = method.evaluate(method.networks, Noise(0))
@@ -216,6 +239,7 @@ def test_recipes_that_do_not_fit(tmp_path: Path) -> None:
             load_recipe("style", [*SMALL, f"data.size={size}"])
     for name in "ab":
         Image.new("RGB", (70, 70)).save(tmp_path / f"{name}.png")
+    FastNeuralStyle(load_recipe("style", SMALL))  # type: ignore[arg-type]
     recipe: Any = load_recipe("style", [*SMALL, f"data.style={tmp_path}"])
     with pytest.raises(DataError, match="name one"):
         FastNeuralStyle(recipe)

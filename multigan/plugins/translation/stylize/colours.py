@@ -33,6 +33,13 @@ def recoloured(photos_BCHW: Tensor, style_1CHW: Tensor) -> Tensor:
         return moved.clamp(-1, 1).view_as(photos_BCHW)
 
 
+def palette(style_1CHW: Tensor) -> tuple[Tensor, Tensor]:
+    """What gives colours without mean and correlation those of a style: its mean (3,), and the
+    root of its covariance (3, 3)."""
+    mean, covariance = _statistics(style_1CHW)
+    return mean[0, :, 0], _power(covariance, 0.5)[0]
+
+
 def greys(photo_1CHW: Tensor, style_1CHW: Tensor) -> tuple[Tensor, Tensor]:
     """Both pictures in grey, the style made as bright and as rich in contrast as the photo.
 

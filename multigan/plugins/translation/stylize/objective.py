@@ -16,6 +16,8 @@ from multigan.losses.reconstruction import (
 )
 from multigan.plugins.translation.stylize.layers import PerceptualFeatures
 
+EXCESS = 100.0  # weight of values outside [-1, 1]
+
 
 @dataclass(frozen=True)
 class Weights:
@@ -49,6 +51,8 @@ class StyleObjective:
             "style": self.weights.style * style_error,
             "content": self.weights.content * content_error,
             "tv": self.weights.tv * total_variation(x_BCHW),
+            # Of values that no pixel can have: a few extreme ones would fake a style's statistics.
+            "excess": EXCESS * (x_BCHW.abs() - 1).clamp_min(0).square().mean(),
         }
 
     def errors(self, x_BCHW: Tensor, *, content: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

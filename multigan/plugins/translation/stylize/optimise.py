@@ -26,7 +26,6 @@ from multigan.plugins.translation.stylize.objective import StyleObjective, Weigh
 
 COARSEST = 48  # pixels of the shorter side below which no coarser picture is made
 HISTORY = 20  # steps that L-BFGS remembers; each costs two pictures of memory
-EXCESS = 100.0  # weight of values outside [-1, 1]
 FIRST_STEP = 0.01  # mean change of a value in the first step of L-BFGS
 
 Progress = Callable[[float], None]
@@ -150,9 +149,7 @@ def _descend(
     def loss() -> Tensor:
         nonlocal seen
         optimiser.zero_grad()
-        picture = unit * unknown
-        terms = [*objective(picture, content=content).values(), _excess(picture)]
-        total = torch.stack(terms).sum()
+        total = torch.stack(list(objective(unit * unknown, content=content).values())).sum()
         total.backward()
         seen += 1
         progress(min(1.0, seen / iterations))
@@ -161,11 +158,6 @@ def _descend(
     optimiser.step(loss)
     progress(1.0)
     return unknown.detach() * unit
-
-
-def _excess(x_1CHW: Tensor) -> Tensor:
-    """Of values that no pixel can have: a few extreme ones would fake the statistics of a style."""
-    return EXCESS * (x_1CHW.abs() - 1).clamp_min(0).square().mean()
 
 
 def _part(progress: Progress | None, begin: float, end: float) -> Progress:

@@ -1,8 +1,7 @@
 """Fast neural style: one pass of a network for what else is optimised (Johnson et al. 2016).
 
-A generator learns from any photos to minimise what `optimise` minimises for one: it is no game, and
-has no discriminator. Instance normalisation instead of the paper's batch norm is what makes its
-pictures nearly as good (Ulyanov et al. 2016).
+A generator learns from any photos to minimise what `optimise` minimises for one. It is no game, and
+has no discriminator.
 """
 
 from __future__ import annotations
@@ -18,15 +17,14 @@ from multigan.data.source import Images
 from multigan.data.transforms import image_transform, to_float
 from multigan.errors import DataError
 from multigan.plugins.translation.domains import open_domain
-from multigan.plugins.translation.networks import ResnetGenerator
 from multigan.plugins.translation.stylize.colours import recoloured
 from multigan.plugins.translation.stylize.features import perceptual_features
+from multigan.plugins.translation.stylize.network import StyleGenerator
 from multigan.plugins.translation.stylize.objective import StyleObjective, Weights
 from multigan.plugins.translation.stylize.recipe import StyleData, StyleRecipe
 from multigan.training.phases import Batch, Losses, Noise, Phase, Preview, Stage, Step
 
 SHOWN = 4
-RAMP = 0.25  # share of the stage in which the weight of the style grows
 
 
 class FastNeuralStyle:
@@ -42,13 +40,9 @@ class FastNeuralStyle:
             self.style,
             weights=Weights(content=loss.content, style=loss.style, tv=loss.tv),
         )
-        self.networks = nn.ModuleDict(
-            {
-                "generator": ResnetGenerator(
-                    width=model.width, blocks=model.blocks, upsampling="resize"
-                )
-            }
-        )
+        generator = StyleGenerator(width=model.width, blocks=model.blocks)
+        generator.take_palette(self.style)
+        self.networks = nn.ModuleDict({"generator": generator})
         self.memory = nn.ModuleDict()
         self.groups = {"generator": ("generator",)}
         self.averaged = ()
@@ -61,10 +55,7 @@ class FastNeuralStyle:
     def generator(self, batch: Batch, step: Step) -> Losses:
         """Paint photos in the style."""
         painted = self.networks["generator"](batch["photo"])
-        terms = self.objective(painted, content=self._content(batch["photo"]))
-        # A generator that hears of the style before it can copy a photo paints it from memory,
-        # the same strokes on all photos, and takes long to look at them again.
-        return {**terms, "style": terms["style"] * min(1.0, step.fraction / RAMP)}
+        return self.objective(painted, content=self._content(batch["photo"]))
 
     def dataset(self) -> Dataset[Any]:
         """Random crops of the photos."""
