@@ -75,7 +75,7 @@ def vgg_file(path: Path, *, without: str = "") -> Path:
 
 
 def test_optimising_comes_near_the_style_and_weights_are_a_choice() -> None:
-    photo, style, features = smooth(0, 32, 48), striped(32, 32), perceptual_features("random")
+    photo, style, features = smooth(0, 24, 32), striped(24, 24), perceptual_features("random")
     objective = StyleObjective(features, style, weights=Weights())
     content = objective.content(photo)
     before, loose, tight = (

@@ -57,9 +57,9 @@ class StyleGenerator(Network):
             nn.Upsample(scale_factor=2),
             _conv(2 * width, width),
         )
-        self.strokes = nn.Conv2d(width, 3, 7, padding=3, padding_mode="reflect")
-        nn.init.zeros_(self.strokes.weight)
-        nn.init.zeros_(self.strokes.bias)
+        self.strokes = nn.Conv2d(width, 3, 3, padding=1, padding_mode="reflect")
+        for parameter in self.strokes.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         """Paints photos whose sides are multiples of 4; not cut off at [-1, 1]."""

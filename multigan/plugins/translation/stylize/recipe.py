@@ -60,7 +60,7 @@ class StyleOptimizers(Section):
     """The generator's."""
 
     generator: OptimizerConfig = OptimizerConfig(
-        lr=2e-3, betas=(0.9, 0.99), schedule="cosine", hold=0.5, warmup=20
+        lr=1e-3, betas=(0.9, 0.99), schedule="cosine", hold=0.5, warmup=20
     )
 
 
