@@ -3,8 +3,7 @@
 Either the style's: the photo is recoloured before it is painted, so that its content does not ask
 for colours which the style has not. Or the photo's own: then only lightness is painted.
 
-Pictures are RGB in [-1, 1]; shape suffixes: B pictures, C channels, H and W
-pixels.
+Pictures are RGB in [-1, 1]. Shape suffixes: B pictures, C channels, H and W pixels.
 """
 
 from __future__ import annotations
@@ -34,8 +33,10 @@ def recoloured(photos_BCHW: Tensor, style_1CHW: Tensor) -> Tensor:
 
 
 def palette(style_1CHW: Tensor) -> tuple[Tensor, Tensor]:
-    """What gives colours without mean and correlation those of a style: its mean (3,), and the
-    root of its covariance (3, 3)."""
+    """The mean (3,) of a style's colours and the root (3, 3) of their covariance.
+
+    They give white noise the colours of the style.
+    """
     mean, covariance = _statistics(style_1CHW)
     return mean[0, :, 0], _power(covariance, 0.5)[0]
 

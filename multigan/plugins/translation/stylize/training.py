@@ -87,7 +87,7 @@ class FastNeuralStyle:
         }
 
     def _content(self, photos: Tensor) -> list[Tensor]:
-        """What is to stay of photos, in the colours that the style has for it."""
+        """What is to stay of photos, which take the colours of the style as in `stylize`."""
         return self.objective.content(recoloured(photos, self.style.to(photos.device)))
 
     def _shown(self, networks: Mapping[str, nn.Module]) -> tuple[Tensor, Tensor]:
