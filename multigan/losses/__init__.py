@@ -22,6 +22,7 @@ from multigan.losses.penalties import (
     r2_penalty,
 )
 from multigan.losses.reconstruction import (
+    content_loss,
     cycle_loss,
     edge_loss,
     feature_matching,
@@ -38,6 +39,7 @@ __all__ = [
     "Objective",
     "ParameterHistory",
     "clip_weights_",
+    "content_loss",
     "cycle_loss",
     "discriminator_loss",
     "double_backward",

@@ -1,8 +1,7 @@
 """Losses that compare a generated sample with something known: its source, its style, its features.
 
-Users: CycleGAN (cycle, identity), cartoon and style transfer (Gram matrices, total variation,
-edges), vocoders and pix2pixHD-like generators (feature matching). All are unweighted scalars in
-float32.
+Users: CycleGAN (cycle, identity), style transfer (Gram matrices, content, total variation),
+vocoders and pix2pixHD-like generators (feature matching). All are unweighted scalars in float32.
 """
 
 from __future__ import annotations
@@ -14,6 +13,8 @@ from torch import Tensor
 from torch.nn.functional import l1_loss
 
 from multigan.losses.precision import full_precision
+
+EPS = 1e-12  # what a picture without any feature is divided by
 
 
 def cycle_loss(reconstructed: Tensor, *, original: Tensor) -> Tensor:
@@ -98,26 +99,52 @@ def gram_matrix(features: Tensor) -> Tensor:
         return flat @ flat.transpose(1, 2) / (channels * height * width)
 
 
-def style_loss(features_generated: Sequence[Tensor], *, features_style: Sequence[Tensor]) -> Tensor:
-    """Squared Frobenius distance of Gram matrices, summed over layers, mean over the batch.
+def style_loss(features: Sequence[Tensor], *, grams: Sequence[Tensor]) -> Tensor:
+    """Relative squared distance of Gram matrices: 0 in the style itself, 1 for a blank picture.
 
-    Johnson et al. 2016, section 3.2. The images may differ in size; no gradient flows to the style.
+    Gatys et al. 2016, equations 4 and 5. Their layer weights are replaced by the size of the
+    style's own matrix, so that a layer of any network counts the same.
 
     Args:
-        features_generated: one (B, C, H, W) a layer, of a fixed network.
-        features_style: the same layers of the style image, (B, C, H', W') or (1, C, H', W').
+        features: one (B, C, H, W) a layer, of a fixed network.
+        grams: `gram_matrix` of the same layers of the style image, (1, C, C) or (B, C, C); its size
+            need not be that of the images.
 
     Returns:
-        Scalar, float32.
+        Scalar, float32: the mean over layers and batch.
 
     Raises:
         ValueError: a different number of layers.
     """
-    terms = [
-        (gram_matrix(generated) - gram_matrix(style.detach())).square().sum((1, 2)).mean()
-        for generated, style in zip(features_generated, features_style, strict=True)
-    ]
-    return torch.stack(terms).sum()
+    terms = []
+    for layer, gram in zip(features, grams, strict=True):
+        distance = (gram_matrix(layer) - gram).square().sum((1, 2))
+        terms.append((distance / gram.square().sum((1, 2)).clamp_min(EPS)).mean())
+    return torch.stack(terms).mean()
+
+
+def content_loss(features: Sequence[Tensor], *, features_content: Sequence[Tensor]) -> Tensor:
+    """Relative squared distance of features: 0 for the photo itself, 1 for a blank picture.
+
+    Gatys et al. 2016, equation 1, divided by the size of the photo's own features.
+
+    Args:
+        features: one (B, C, H, W) a layer, of a fixed network.
+        features_content: the same layers of the photos, of the same shapes; no gradient flows here.
+
+    Returns:
+        Scalar, float32: the mean over layers.
+
+    Raises:
+        ValueError: a different number of layers, or layers of different shapes.
+    """
+    terms = []
+    for layer, content in zip(features, features_content, strict=True):
+        _same_shape(layer, content)
+        target = full_precision(content.detach())
+        distance = (full_precision(layer) - target).square().mean()
+        terms.append(distance / target.square().mean().clamp_min(EPS))
+    return torch.stack(terms).mean()
 
 
 def feature_matching(features_fake: Sequence[Tensor], *, features_real: Sequence[Tensor]) -> Tensor:
@@ -141,10 +168,14 @@ def feature_matching(features_fake: Sequence[Tensor], *, features_real: Sequence
 
 
 def _l1(left: Tensor, right: Tensor) -> Tensor:
-    # l1_loss would broadcast unequal shapes with no more than a warning.
+    _same_shape(left, right)
+    return l1_loss(full_precision(left), full_precision(right))
+
+
+def _same_shape(left: Tensor, right: Tensor) -> None:
+    # Broadcasting would compare unequal shapes with no more than a warning.
     if left.shape != right.shape:
         raise ValueError(f"shapes {tuple(left.shape)} and {tuple(right.shape)} differ")
-    return l1_loss(full_precision(left), full_precision(right))
 
 
 def _differences(images: Tensor) -> tuple[Tensor, Tensor]:

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from multigan.losses.reconstruction import (
+    content_loss,
     cycle_loss,
     edge_loss,
     feature_matching,
@@ -64,13 +65,31 @@ def test_style_ignores_where_things_are_and_how_large_the_picture_is() -> None:
     shuffled = features.flatten(2)[..., torch.randperm(16)].reshape(1, 3, 4, 4)
     tiled = features.repeat(1, 1, 2, 2)
     for same in (shuffled, tiled):
-        assert style_loss([same], features_style=[features]).item() == pytest.approx(0, abs=1e-10)
-    # Two channels of value v: each of the four entries of the Gram matrix is v^2 / 2.
-    ones = torch.ones(2, 2, 2, 2)
-    loss = style_loss([2 * ones, 3 * ones], features_style=[ones, ones])
-    assert loss.item() == pytest.approx((4 - 1) ** 2 + (9 - 1) ** 2)
+        loss = style_loss([same], grams=[gram_matrix(features)])
+        assert loss.item() == pytest.approx(0, abs=1e-10)
+    # Features k times as large have k^2 times the Gram matrix, whatever their number and size.
+    small, large = torch.ones(2, 2, 2, 2), 5 * torch.ones(1, 3, 6, 4)
+    loss = style_loss([2 * small, 3 * large], grams=[gram_matrix(small[:1]), gram_matrix(large)])
+    assert loss.item() == pytest.approx(((4 - 1) ** 2 + (9 - 1) ** 2) / 2)
+    assert style_loss([0 * large], grams=[gram_matrix(large)]).item() == pytest.approx(1)
     with pytest.raises(ValueError):
-        style_loss([ones], features_style=[ones, ones])
+        style_loss([small], grams=[gram_matrix(small)] * 2)
+
+
+def test_content_is_a_relative_error() -> None:
+    content = [torch.tensor([3.0, -4.0]).reshape(1, 2, 1, 1), torch.ones(1, 1, 2, 2)]
+    moved = [torch.tensor([3.0, 1.0]).reshape(1, 2, 1, 1), torch.ones(1, 1, 2, 2)]
+    # 5^2 of 3^2 + 4^2 in the first layer, nothing in the second.
+    assert content_loss(moved, features_content=content).item() == pytest.approx(0.5)
+    for scale in (0.01, 100.0):
+        scaled = [[scale * layer for layer in layers] for layers in (moved, content)]
+        assert content_loss(scaled[0], features_content=scaled[1]).item() == pytest.approx(0.5)
+    assert content_loss(content, features_content=content).item() == 0
+    blank = [torch.zeros_like(layer) for layer in content]
+    assert content_loss(blank, features_content=content).item() == pytest.approx(1)
+    assert torch.isfinite(content_loss(content, features_content=blank))
+    with pytest.raises(ValueError, match="differ"):
+        content_loss([content[0]], features_content=[content[1]])
 
 
 def test_feature_matching() -> None:
@@ -95,7 +114,8 @@ def test_gradients() -> None:
         lambda x: cycle_loss(x, original=y),
         total_variation,
         lambda x: edge_loss(x, source=y),
-        lambda x: style_loss([x], features_style=[y]),
+        lambda x: style_loss([x], grams=[gram_matrix(y)]),
+        lambda x: content_loss([x], features_content=[y]),
         lambda x: feature_matching([x], features_real=[y]),
     ):
         assert torch.autograd.gradcheck(loss, (x,))

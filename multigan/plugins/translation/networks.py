@@ -20,6 +20,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from multigan.nn.network import Network
 from multigan.plugins.translation.peers.animegan import AnimeGANGenerator
 from multigan.plugins.translation.peers.cut import AntialiasedResnetGenerator
+from multigan.plugins.translation.stylize.network import StyleGenerator
 
 Norm = Literal["instance", "batch", "none"]
 Upsampling = Literal["transposed", "resize"]
@@ -371,4 +372,5 @@ NETWORKS = {
     "compact-generator": CompactGenerator,
     "antialiased-resnet-generator": AntialiasedResnetGenerator,
     "animegan-generator": AnimeGANGenerator,
+    "style-generator": StyleGenerator,
 }

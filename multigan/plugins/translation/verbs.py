@@ -9,8 +9,10 @@ from typing import Annotated
 import typer
 
 from multigan.errors import MultiganError, PluginError
+from multigan.plugins.translation.stylize.verbs import app as stylize
 
 app = typer.Typer()
+app.registered_commands.extend(stylize.registered_commands)
 
 
 @app.command()
