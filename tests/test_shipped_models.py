@@ -62,3 +62,11 @@ def test_digits_are_what_was_asked_for(cli: Any, tmp_path: Path) -> None:
     assert sum(str(j) == label for j, label in zip(judged, made.labels, strict=True)) > 44
     assert cli("sample", "digits", "--interpolate", tmp_path / "x.mp4", "-n", 2).code == 0
     assert (tmp_path / "x.mp4").stat().st_size > 1000
+
+
+def test_tiles_have_transparent_backgrounds_and_walls_have_none() -> None:
+    tiles: Any = multigan.pipeline("tiles")
+    assert tiles.classes == ("character", "dungeon", "item", "monster")
+    alpha = tiles(80, seed=3).tensor[:, 3].flatten(1).mean(1).view(-1, 4).mean(0)
+    assert alpha[1] > 0.7 and alpha[[0, 2, 3]].max() < 0.6
+    assert tiles(1).images[0].mode == "RGBA"
