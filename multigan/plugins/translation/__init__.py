@@ -31,8 +31,8 @@ PLUGIN = Plugin(
         "cycle-l1-b": "mean absolute error of B -> A -> B, in [0, 1] units",
         "drawing-l1": "distance of the cartoons from the abstraction that they began by imitating",
         "photo-l1": "distance of the cartoons from the photos",
-        "style-error": "relative error of Gram matrices, 0 in the style itself, 1 for a blank",
-        "content-error": "relative error of the photo's deeper layers",
+        "style-error": "relative error of Gram matrices; 0 is the style itself",
+        "content-error": "relative error of the layers that tell what is where; 0 is the photo itself",
     },
     data={"builtin:sketches": "the scenes as line drawings, a second domain to translate to"},
 )
