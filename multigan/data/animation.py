@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image, ImageFile
 
 from multigan.data.files import reason
-from multigan.data.film import ANIMATIONS, Film, Frame, whole_file
+from multigan.data.frames import ANIMATIONS, Film, Frame, whole_file
 from multigan.data.pixels import upright_pixels
 from multigan.errors import DataError
 

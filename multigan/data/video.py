@@ -15,7 +15,7 @@ import numpy as np
 from av.video.reformatter import Colorspace, VideoReformatter
 
 from multigan.data.files import reason
-from multigan.data.film import Film, Frame
+from multigan.data.frames import Film, Frame
 from multigan.data.pixels import transpose
 from multigan.errors import DataError
 

@@ -19,7 +19,7 @@ import numpy as np
 from av.video.reformatter import ColorRange, VideoReformatter
 
 from multigan.data.files import reason
-from multigan.data.film import Film, Frame, whole_file
+from multigan.data.frames import Film, Frame, whole_file
 from multigan.data.pixels import over_white
 from multigan.data.video import BT709, BT2020, PRECISE, open_video
 from multigan.errors import DataError

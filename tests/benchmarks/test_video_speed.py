@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import multigan
-from multigan.data.film import Film, Frame, create_film, open_film
-from multigan.plugins.translation.video import translate_film
+from multigan.data.film import create_film, open_film
+from multigan.data.frames import Film, Frame
+from multigan.plugins.translation.films.translate import translate_film
 
 pytestmark = pytest.mark.benchmark
 

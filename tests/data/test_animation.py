@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from multigan.data.film import Film, Frame, create_film, is_film, open_film
+from multigan.data.film import create_film, is_film, open_film
+from multigan.data.frames import Film, Frame
 
 MILLISECONDS = [100, 50, 230, 40, 1000]
 

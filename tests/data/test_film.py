@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from multigan.data.film import ANIMATIONS, write_film
+from multigan.data.film import write_film
+from multigan.data.frames import ANIMATIONS
 from multigan.errors import DataError
 
 

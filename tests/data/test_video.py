@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from av.video.reformatter import ColorRange, VideoReformatter
 
-from multigan.data.film import Film, Frame, create_film, is_film, open_film
+from multigan.data.film import create_film, is_film, open_film
+from multigan.data.frames import Film, Frame
 from multigan.data.video_writer import fitting_suffix
 from multigan.errors import DataError
 

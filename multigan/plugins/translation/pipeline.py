@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,14 +13,13 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from multigan.data.media import Picture, read_image, to_picture
+from multigan.data.inputs import ImageInput, read_pictures
+from multigan.data.media import Picture
 from multigan.data.pixels import untranspose
-from multigan.errors import CheckpointError, DataError, PluginError
+from multigan.errors import CheckpointError, PluginError
 from multigan.inference.pipeline import Exportable, Pipeline
-from multigan.plugins.translation import video
+from multigan.plugins.translation.films import translate as films
 from multigan.plugins.translation.statistics import is_over_picture, with_statistics_of
-
-ImageInput = str | os.PathLike[str] | Image.Image | np.ndarray | Tensor | Picture
 
 TILE = 768  # pixels; one tile of the shipped styles needs about 300 MB
 WHOLE = 7  # tiles; so large a picture still goes at once through a network with statistics over it
@@ -78,8 +75,8 @@ class TranslationPipeline(Pipeline):
         """Translates one picture or several of any sizes.
 
         Args:
-            images: A path, a PIL image, a uint8 array (H, W[, 3 or 4]), a float tensor (3, H, W) or
-                (N, 3, H, W) in [0, 1], or a list of these.
+            images: A path, a PIL image, a uint8 array (H, W[, 3 or 4]), a float tensor in [0, 1],
+                (1 or 3, H, W) or (N, 1 or 3, H, W), or a list of these.
             direction: For models that know several, such as ``"ba"``.
             side: Shorter side, in pixels, at which larger pictures are translated before they are
                 scaled up again; 0 keeps their own size; None is what the model is made for.
@@ -92,8 +89,8 @@ class TranslationPipeline(Pipeline):
         """
         pictures = [
             self.translate(picture, direction=direction, side=side, tile=tile)
-            for image in _listed(images)
-            for picture in _pictures(image)
+            for image in (images if isinstance(images, list | tuple) else [images])
+            for picture in read_pictures(image)
         ]
         return TranslationOutput([_to_pil(picture) for picture in pictures])
 
@@ -136,7 +133,7 @@ class TranslationPipeline(Pipeline):
         *,
         direction: str | None = None,
         side: int | None = None,
-        smooth: float = video.SMOOTH,
+        smooth: float = films.SMOOTH,
         batch: int = 1,
     ) -> Iterator[np.ndarray]:
         """Translates frames that follow each other, such as a webcam's, as they come.
@@ -157,8 +154,8 @@ class TranslationPipeline(Pipeline):
             PluginError: The model does not know the direction.
             ValueError: ``smooth`` outside of [0, 1], or ``batch`` below 1.
         """
-        arrays = (picture.rgb for frame in frames for picture in _pictures(frame))
-        return video.stream(
+        arrays = (picture.rgb for frame in frames for picture in read_pictures(frame))
+        return films.stream(
             self, arrays, direction=direction, side=side, smooth=smooth, batch=batch
         )
 
@@ -305,32 +302,6 @@ def _to_uint8(x_CHW: Tensor) -> np.ndarray:
     """[-1, 1] to uint8 (H, W, 3), rounded; truncation would darken by half a level."""
     pixels = x_CHW.float().add(1.0).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
     return pixels.permute(1, 2, 0).cpu().numpy()
-
-
-def _listed(images: ImageInput | Sequence[ImageInput]) -> list[ImageInput]:
-    if isinstance(images, list | tuple):
-        return list(images)
-    return [images]  # type: ignore[list-item]
-
-
-def _pictures(image: ImageInput) -> list[Picture]:
-    """One input as pictures; only a batched tensor makes several."""
-    if isinstance(image, Picture):
-        return [image]
-    if isinstance(image, str | os.PathLike):
-        return [read_image(Path(image))]
-    if isinstance(image, Image.Image):
-        return [to_picture(image)]
-    if isinstance(image, Tensor):
-        if image.dim() == 4:
-            return [picture for single in image for picture in _pictures(single)]
-        if image.dim() != 3 or image.shape[0] != 3 or not image.is_floating_point():
-            shape = tuple(image.shape)
-            raise DataError(f"a tensor must be float (3, H, W) in [0, 1]; this one is {shape}")
-        return [Picture(rgb=_to_uint8(image.mul(2.0).sub(1.0)))]
-    if isinstance(image, np.ndarray) and image.dtype == np.uint8:
-        return [to_picture(Image.fromarray(image))]
-    raise DataError(f"cannot read a picture from {type(image).__name__}")
 
 
 def _to_pil(picture: Picture) -> Image.Image:

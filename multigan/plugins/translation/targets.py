@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from multigan.data.files import list_files
-from multigan.data.film import ANIMATIONS, FILMS, READABLE_VIDEOS, is_film
+from multigan.data.film import is_film
+from multigan.data.frames import ANIMATIONS, FILMS, READABLE_VIDEOS
 from multigan.data.media import SUFFIXES
 from multigan.errors import DataError
 

@@ -70,11 +70,11 @@ def translate(
     if jobs:
         from multigan.data.media import read_image
         from multigan.inference.pipeline import pipeline
+        from multigan.plugins.translation.films.progress import film_progress
+        from multigan.plugins.translation.films.translate import translate_film
         from multigan.plugins.translation.folders import translate_files
         from multigan.plugins.translation.pipeline import TranslationPipeline
-        from multigan.plugins.translation.progress import film_progress
         from multigan.plugins.translation.restoration.pipeline import InpaintingPipeline, masked
-        from multigan.plugins.translation.video import translate_film
 
         if weights is not None:
             from multigan.inference.foreign import open_checkpoint

@@ -112,7 +112,7 @@ def test_alpha_and_orientation_survive(tmp_path):
 
 def test_what_is_no_picture_is_refused():
     with pytest.raises(DataError, match="float"):
-        negative()(torch.zeros(1, 5, 5))
+        negative()(torch.zeros(2, 5, 5))
     with pytest.raises(DataError, match="dict"):
         negative()({"not": "a picture"})  # type: ignore[arg-type]
 

@@ -142,7 +142,7 @@ def _check_options(given: set[str], alpha: float | None) -> None:
 
 
 def _check_files(output: Path | None, film: Path | None) -> None:
-    from multigan.data.film import FILMS
+    from multigan.data.frames import FILMS
     from multigan.data.media import SUFFIXES
 
     if output is None and film is None:

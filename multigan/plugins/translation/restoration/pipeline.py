@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from multigan.data.inputs import ImageInput
 from multigan.data.media import Picture, read_image, to_picture
 from multigan.data.pixels import over_white
 from multigan.data.transforms import to_float, to_uint8
@@ -23,7 +24,6 @@ from multigan.errors import CheckpointError, DataError, PluginError
 from multigan.inference.pipeline import Exportable
 from multigan.plugins.translation.pipeline import (
     TILE,
-    ImageInput,
     TranslationOutput,
     TranslationPipeline,
 )

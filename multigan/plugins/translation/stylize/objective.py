@@ -21,15 +21,18 @@ EXCESS = 100.0  # weight of values outside [-1, 1]
 
 @dataclass(frozen=True)
 class Weights:
-    """How much each term counts. Style and content are relative errors, 1 for a blank picture."""
+    """How much each term counts. Style and content are relative errors, whatever the features."""
 
     content: float = 1.0
-    style: float = 30.0
+    style: float = 10.0
     tv: float = 0.3
 
 
 class StyleObjective:
     """Near the style in Gram matrices, near the photo in deeper layers (Gatys et al. 2016).
+
+    Gram matrices are taken about the style's mean of each channel (Novak and Nikulin 2016). About
+    zero they are mostly means, that is, colours and brightness, beside which strokes hardly count.
 
     Args:
         features: Fixed; they follow the pictures from device to device.
@@ -42,7 +45,9 @@ class StyleObjective:
     ) -> None:
         self.features, self.weights = features, weights
         with torch.no_grad():
-            self.grams = [gram_matrix(layer) for layer in features(style_1CHW).style]
+            layers = features(style_1CHW).style
+            self.means = [layer.mean((2, 3), keepdim=True) for layer in layers]
+            self.grams = [gram_matrix(layer) for layer in self._centred(layers)]
 
     def __call__(self, x_BCHW: Tensor, *, content: Sequence[Tensor]) -> dict[str, Tensor]:
         """Weighted terms for pictures in [-1, 1] whose photos have these layers."""
@@ -59,7 +64,7 @@ class StyleObjective:
         """The relative errors of style and content."""
         self._follow(x_BCHW)
         layers = self.features(x_BCHW)
-        style_error = style_loss(layers.style, grams=self.grams)
+        style_error = style_loss(self._centred(layers.style), grams=self.grams)
         return style_error, content_loss(layers.content, features_content=content)
 
     @torch.no_grad()
@@ -68,7 +73,11 @@ class StyleObjective:
         self._follow(photos_BCHW)
         return self.features(photos_BCHW).content
 
+    def _centred(self, layers: Sequence[Tensor]) -> list[Tensor]:
+        return [layer - mean for layer, mean in zip(layers, self.means, strict=True)]
+
     def _follow(self, x_BCHW: Tensor) -> None:
         if self.grams[0].device != x_BCHW.device:
             self.features.to(x_BCHW.device)
+            self.means = [mean.to(x_BCHW.device) for mean in self.means]
             self.grams = [gram.to(x_BCHW.device) for gram in self.grams]

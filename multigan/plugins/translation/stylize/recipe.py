@@ -43,10 +43,10 @@ class StyleModel(Section):
 
 
 class StyleLoss(Section):
-    """Weights of relative errors: each is 1 for a blank picture."""
+    """Weights; style and content are relative errors."""
 
     content: NonNegative = 1.0
-    style: NonNegative = 30.0
+    style: NonNegative = 10.0
     tv: NonNegative = Field(0.3, description="smoothness")
 
 

@@ -43,7 +43,7 @@ def stylize(
     ] = 1.0,
     style_weight: Annotated[
         float, typer.Option(min=0, help="More of it looks more like the style.")
-    ] = 30.0,
+    ] = 10.0,
     tv_weight: Annotated[float, typer.Option(min=0, help="More of it is smoother.")] = 0.3,
     colours: Annotated[Colours, typer.Option(help="The style's, or keep the photo's.")] = (
         Colours.style

@@ -15,12 +15,12 @@ from torch import Tensor, nn
 
 from multigan.data.film import Film, Frame, create_film, open_film
 from multigan.errors import DataError, PluginError
+from multigan.plugins.translation.films.translate import _ahead, translate_film
 from multigan.plugins.translation.pipeline import TranslationPipeline
 from multigan.plugins.translation.restoration.pipeline import (
     InpaintingPipeline,
     SuperResolutionPipeline,
 )
-from multigan.plugins.translation.video import _ahead, translate_film
 
 FACTS = {"multiple": 4, "minimum": 16, "halo": 8, "directions": {"ab": "generator"}}
 

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from multigan.plugins.translation.camera import camera_shift, shifted
+from multigan.plugins.translation.films.camera import camera_shift, shifted
 
 # Shape suffixes: C colours, H and W pixels of a frame or drawing, h and w half as many.
 LONGEST = 0.95  # the most that memory may weigh, at strength 1: about 20 frames

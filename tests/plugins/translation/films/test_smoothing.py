@@ -7,8 +7,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from multigan.plugins.translation.camera import camera_shift, shifted
-from multigan.plugins.translation.temporal import TemporalSmoothing
+from multigan.plugins.translation.films.camera import camera_shift, shifted
+from multigan.plugins.translation.films.smoothing import TemporalSmoothing
 
 SIZE = (96, 128)
 

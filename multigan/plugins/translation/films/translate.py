@@ -15,8 +15,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from multigan.data.film import Film, Frame, create_film, open_film
-from multigan.plugins.translation.temporal import TemporalSmoothing
+from multigan.data.film import create_film, open_film
+from multigan.data.frames import Film, Frame
+from multigan.plugins.translation.films.smoothing import TemporalSmoothing
 
 if TYPE_CHECKING:
     from multigan.plugins.translation.pipeline import TranslationPipeline

@@ -1,0 +1,1 @@
+"""Translating films: frame after frame in three threads, steadied over time."""
