@@ -212,7 +212,10 @@ def test_r3gan_has_no_normalisation_and_judges_each_picture_by_itself():
     )
 
 
-@pytest.mark.parametrize("name", sorted(set(NETWORKS) - {"classifier", "encoder"}))
+ALONE = {"classifier", "encoder", "noisy-classifier"}  # of no pair of players
+
+
+@pytest.mark.parametrize("name", sorted(set(NETWORKS) - ALONE))
 def test_saved_arguments_rebuild_the_network(name):
     family, player = name.split("-")
     labels = "concatenate"
@@ -226,6 +229,16 @@ def test_saved_arguments_rebuild_the_network(name):
         module.eval()
     assert torch.equal(network(given, y), again(given, y))
     assert torch.equal(network(given, y), copied(given, y))
+
+
+@pytest.mark.parametrize("name", sorted(ALONE))
+def test_saved_arguments_rebuild_networks_without_a_partner(name):
+    network = NETWORKS[name](width=4, channels=1)
+    again = NETWORKS[name](**network.config)
+    again.load_state_dict(network.state_dict())
+    size = network.config.get("size", 28)
+    given = torch.randn(2, 1, size, size)
+    assert torch.equal(network.eval()(given), again.eval()(given))
 
 
 @pytest.mark.parametrize(
