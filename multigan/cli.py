@@ -41,7 +41,9 @@ def main() -> None:
             if reference:
                 try:
                     verbs: typer.Typer = load(reference)
-                    commands.registered_commands.extend(verbs.registered_commands)
+                    mounted = commands.registered_commands
+                    # Once: a process may call this again and again.
+                    mounted += [verb for verb in verbs.registered_commands if verb not in mounted]
                 except Exception as error:  # a broken plugin hurts nobody else
                     if not quiet:
                         why = (str(error).splitlines() or [type(error).__name__])[0]

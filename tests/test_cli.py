@@ -274,3 +274,12 @@ def test_the_third_party_plugin_in_a_fresh_process(
     )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "run" / "model" / "multigan.json").is_file()
+
+
+def test_plugins_verbs_are_mounted_once_however_often_a_process_asks(cli: Any) -> None:
+    from multigan.cli import app
+
+    cli("--version")
+    before = len(app.registered_commands)
+    cli("--version")
+    assert len(app.registered_commands) == before
