@@ -32,7 +32,7 @@ PLUGIN = Plugin(
         "drawing-l1": "distance of the cartoons from the abstraction that they began by imitating",
         "photo-l1": "distance of the cartoons from the photos",
         "style-error": "relative error of Gram matrices; 0 is the style itself",
-        "content-error": "relative error of the layers that tell what is where; 0 is the photo itself",
+        "content-error": "relative error of what is where; 0 is the photo itself",
     },
     data={"builtin:sketches": "the scenes as line drawings, a second domain to translate to"},
 )
