@@ -59,8 +59,10 @@ class StyleSteps(Section):
 class StyleOptimizers(Section):
     """The generator's."""
 
+    # Clipped low on purpose: photos of hardly any colour are far from every style, and would drown
+    # out the others.
     generator: OptimizerConfig = OptimizerConfig(
-        lr=1e-3, betas=(0.9, 0.99), schedule="cosine", hold=0.5, warmup=20
+        lr=1e-3, betas=(0.9, 0.99), schedule="cosine", hold=0.5, warmup=20, clip=10.0
     )
 
 
