@@ -127,7 +127,8 @@ def _recognise(file: Path) -> tuple[Plugin, Imported]:
             continue
         try:
             importer = load(plugin.imports)
-        except Exception:  # a broken plugin hurts nobody else; the doctor tells about it
+        except Exception as error:  # a broken plugin hurts nobody else, but it may be the one
+            known.append(f"what plugin '{plugin.name}' would know if it worked ({error})")
             continue
         try:
             found: Imported | None = importer(tensors)

@@ -18,9 +18,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models import inception as torchvision_inception
 
-from multigan.errors import CheckpointError
 from multigan.plugins.image.features.extractor import FeatureExtractor
-from multigan.weights import fill, read_tensors
+from multigan.weights import fill, published_file, read_published
 
 FILE = "pt_inception-2015-12-05-6726825d.pth"
 SHA256 = "6726825d"  # what the file's hash begins with, as its name says
@@ -48,9 +47,9 @@ class InceptionV3(FeatureExtractor):
 
     def __init__(self, weights: str | None = None) -> None:
         super().__init__()
-        path = _find(weights)
+        path = published_file("inception-v3", weights, name=FILE, url=URL)
         network = fid_inception()
-        fill(network, _read(path), path)
+        fill(network, read_published(path, name=FILE, url=URL), path)
         self.head = network.fc
         network.fc = nn.Identity()
         self.network = network
@@ -146,32 +145,6 @@ class _AverageE(_Pooled, torchvision_inception.InceptionE):  # type: ignore[misc
 class _MaximumE(_Pooled, torchvision_inception.InceptionE):  # type: ignore[misc]
     def pool(self, x_NCHW: Tensor) -> Tensor:
         return F.max_pool2d(x_NCHW, 3, stride=1, padding=1)
-
-
-def _find(weights: str | None) -> Path:
-    path = Path(weights) if weights else Path(torch.hub.get_dir()) / "checkpoints" / FILE
-    if path.is_file():
-        return path
-    if weights:
-        raise CheckpointError(f"{path} is not a file; give the file {FILE}")
-    raise CheckpointError(
-        f"inception-v3 needs its weights: download {URL} and name the file with --weights, or put "
-        f"it into {path.parent}"
-    )
-
-
-def _read(path: Path) -> dict[str, Tensor]:
-    if path.suffix == ".safetensors":
-        return read_tensors(path)
-    try:
-        tensors = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # what a damaged file raises has no common base
-        raise CheckpointError(
-            f"{path} cannot be read as a file of weights; download {URL} again"
-        ) from error
-    if not isinstance(tensors, dict) or not all(isinstance(v, Tensor) for v in tensors.values()):
-        raise CheckpointError(f"{path} holds other things than tensors; give the file {FILE}")
-    return tensors
 
 
 def _sha256(path: Path) -> str:

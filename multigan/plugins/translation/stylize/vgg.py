@@ -8,15 +8,13 @@ Shape suffixes: B pictures, C channels, H and W pixels.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from multigan.errors import CheckpointError
 from multigan.plugins.translation.stylize.layers import Layers, PerceptualFeatures
-from multigan.weights import read_tensors
+from multigan.weights import published_file, read_published
 
 FILE = "vgg19-dcbb9e9d.pth"
 URL = f"https://download.pytorch.org/models/{FILE}"
@@ -43,8 +41,8 @@ class VGG19(PerceptualFeatures):
 
     def __init__(self, weights: str | None = None) -> None:
         super().__init__()
-        path = _find(weights)
-        tensors = _read(path)
+        path = published_file("vgg19", weights, name=FILE, url=URL)
+        tensors = read_published(path, name=FILE, url=URL)
         self.convs = nn.ModuleDict()
         channels, missing = 3, torch.empty(0)
         for index in (index for block in BLOCKS for index in block):
@@ -71,29 +69,3 @@ class VGG19(PerceptualFeatures):
             for index in block:
                 h_BCHW = layers[index] = F.relu(self.convs[str(index)](h_BCHW))
         return Layers([layers[index] for index in STYLE], [layers[index] for index in CONTENT])
-
-
-def _find(weights: str | None) -> Path:
-    path = Path(weights) if weights else Path(torch.hub.get_dir()) / "checkpoints" / FILE
-    if path.is_file():
-        return path
-    if weights:
-        raise CheckpointError(f"{path} is not a file; give the file {FILE}")
-    raise CheckpointError(
-        f"features 'vgg19' need their weights: download {URL} and name the file with --weights, "
-        f"or put it into {path.parent}"
-    )
-
-
-def _read(path: Path) -> dict[str, Tensor]:
-    if path.suffix == ".safetensors":
-        return read_tensors(path)
-    try:
-        tensors = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # what a damaged file raises has no common base
-        raise CheckpointError(
-            f"{path} cannot be read as a file of weights; download {URL} again"
-        ) from error
-    if not isinstance(tensors, dict) or not all(isinstance(v, Tensor) for v in tensors.values()):
-        raise CheckpointError(f"{path} holds other things than tensors; give the file {FILE}")
-    return tensors
