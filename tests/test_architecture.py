@@ -26,7 +26,10 @@ ALLOWED = {
     "losses": ("nn", "errors", "config.objectives"),
     "metrics": ("nn", "losses", "errors"),
     "data": ("errors", "config"),
-    "training": ("errors", "config", "data.sampler", "data.media", "plugin", "registry", "weights"),
+    "training": (
+        "errors", "config", "data.sampler", "data.media", "data.files", "plugin", "registry",
+        "weights",
+    ),
     "inference": ("errors", "config", "data.media", "plugin", "registry", "weights", ""),
     # What other people's pipelines use: pictures through any pipeline that translates them.
     "transforms": ("errors", "data.media", "inference.pipeline", "inference.pretrained"),

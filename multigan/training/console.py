@@ -81,9 +81,11 @@ class ConsoleWatcher(Watcher):
 
     def preview(self, step: int, stage: str, preview: Preview) -> None:
         """Prints some sentences and says where pictures are."""
-        for path in write_preview(preview, self.run.samples, step):
-            if path.suffix != ".txt":
-                self.console.print(f"step {step}: samples in {path}", markup=False)
+        written = write_preview(preview, self.run.samples, step)
+        shown = [path for path in written if path.suffix != ".txt"]
+        if shown:
+            more = f" and {len(shown) - 1} more" if len(shown) > 1 else ""
+            self.console.print(f"step {step}: samples in {shown[0]}{more}", markup=False)
         for text in preview.texts[:SHOWN_TEXTS]:
             self.console.print(f"  {text}", markup=False)
         # A generator without a single step makes all samples alike, and has not collapsed.

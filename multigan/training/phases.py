@@ -9,7 +9,7 @@ stages; none of them needs a training loop of its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
@@ -113,11 +113,14 @@ class Preview:
         texts: Sentences.
         images: (N, C, H, W) in [0, 1].
         columns: Width of the image grid; 0 makes it square.
+        files: Anything else as the content of a file by its name, such as ``"seven.wav"``; the
+            report plays sounds (.wav) and films (.gif, .webp, .mp4).
     """
 
     texts: Sequence[str] = ()
     images: Tensor | None = None
     columns: int = 0
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
 
 class GAN(Protocol):

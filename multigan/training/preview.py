@@ -11,7 +11,7 @@ from multigan.training.phases import Preview
 
 
 def write_preview(preview: Preview, folder: Path, step: int) -> list[Path]:
-    """Writes ``step-000500.txt`` and/or ``step-000500.png``.
+    """Writes ``step-000500.txt``, ``step-000500.png`` and ``step-000500-NAME`` for each file.
 
     Returns:
         The files written.
@@ -25,6 +25,10 @@ def write_preview(preview: Preview, folder: Path, step: int) -> list[Path]:
     if preview.images is not None:
         path = folder / f"step-{step:06d}.png"
         write_grid(preview.images, path, columns=preview.columns)
+        written.append(path)
+    for name, content in preview.files.items():
+        path = folder / f"step-{step:06d}-{name}"
+        path.write_bytes(content)
         written.append(path)
     return written
 

@@ -1,9 +1,11 @@
 """``report.html``: a run on one page that needs no network and no other file.
 
 Scores over time, losses, samples from the first to the last, the recipe and the provenance; curves
-are inline SVG, pictures are embedded. A method may add exhibits, ``exhibits/NAME.json``:
+are inline SVG; pictures, films and sounds are embedded. A method may add exhibits,
+``exhibits/NAME.json``:
 
-    {"title": "...", "text": "...", "columns": ["..."], "rows": [["...", 0.5]], "plot": "NAME.png"}
+    {"title": "...", "text": "...", "columns": ["..."], "rows": [["...", 0.5]], "plot": "NAME.png",
+     "files": {"NAME.wav": "its caption"}}
 """
 
 from __future__ import annotations
@@ -11,18 +13,29 @@ from __future__ import annotations
 import base64
 import itertools
 import json
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
+from multigan.data.files import natural_key
 from multigan.errors import CheckpointError
 from multigan.training.tracking import read_metrics
 
 Curve = list[tuple[float, float]]
 
 SHOWN_SAMPLES = 6
+SHOWN_LINES = 10
+_IMAGE = '<img alt="{{alt}}" src="data:image/{kind};base64,{{data}}">'
+PLAYERS = {
+    ".png": _IMAGE.format(kind="png"),
+    ".gif": _IMAGE.format(kind="gif"),
+    ".webp": _IMAGE.format(kind="webp"),
+    ".wav": '<audio controls title="{alt}" src="data:audio/wav;base64,{data}"></audio>',
+    ".mp4": '<video controls title="{alt}" src="data:video/mp4;base64,{data}"></video>',
+}
 WIDTH, HEIGHT, MARGIN = 420, 200, 44
 COLOURS = ("#2563eb", "#dc2626", "#059669", "#d97706", "#7c3aed", "#0891b2")
 
@@ -78,14 +91,16 @@ def write_report(folder: Path) -> Path:
 def _exhibit(path: Path) -> str:
     """Heading, text, picture and table."""
     shown = json.loads(path.read_text(encoding="utf-8"))
-    plot = _picture(path.parent / shown["plot"], shown["title"]) if "plot" in shown else ""
+    files = [(shown["plot"], shown["title"])] if "plot" in shown else []
+    files += [(name, caption) for name, caption in shown.get("files", {}).items()]
+    media = "".join(_medium(path.parent / name, caption) for name, caption in files)
     head = "".join(f"<th>{escape(name)}</th>" for name in shown["columns"])
     rows = "".join(
         "<tr>" + "".join(f"<td>{escape(_cell(value))}</td>" for value in row) + "</tr>"
         for row in shown["rows"]
     )
     return (
-        f"<h2>{escape(shown['title'])}</h2><p>{escape(shown['text'])}</p>{plot}"
+        f"<h2>{escape(shown['title'])}</h2><p>{escape(shown['text'])}</p>{media}"
         f"<table><tr>{head}</tr>{rows}</table>"
     )
 
@@ -210,28 +225,31 @@ def _svg(curves: Mapping[str, Curve], stages: Sequence[tuple[int, str]]) -> str:
 
 
 def _samples(folder: Path) -> str:
-    """Samples spread evenly over the run."""
+    """Samples of steps spread evenly over the run."""
+    steps: dict[int, list[Path]] = defaultdict(list)
+    for path in sorted(folder.glob("step-*"), key=lambda path: natural_key(path.name)):
+        steps[int(re.sub(r"step-(\d+).*", r"\1", path.name))].append(path)
+    numbers = sorted(steps)
+    last = max(len(numbers) - 1, 1)
+    chosen = sorted({round(i * last / (SHOWN_SAMPLES - 1)) for i in range(SHOWN_SAMPLES)})
     parts = []
-    for suffix in (".txt", ".png"):
-        files = sorted(folder.glob(f"step-*{suffix}"))
-        last = max(len(files) - 1, 1)
-        chosen = sorted({round(i * last / (SHOWN_SAMPLES - 1)) for i in range(SHOWN_SAMPLES)})
-        for path in (files[i] for i in chosen if i < len(files)):
-            step = int(path.stem.removeprefix("step-"))
-            if suffix == ".txt":
-                lines = path.read_text(encoding="utf-8").splitlines()[:10]
-                parts.append(f"<h3>step {step}</h3><pre>{escape(chr(10).join(lines))}</pre>")
-            else:
-                parts.append(_picture(path, f"step {step}"))
+    for step in (numbers[i] for i in chosen if i < len(numbers)):
+        parts.append(f"<h3>step {step}</h3>")
+        parts += [_medium(path, path.stem) for path in steps[step]]
     return "".join(parts) or "<p>None yet.</p>"
 
 
-def _picture(path: Path, caption: str) -> str:
+def _medium(path: Path, caption: str) -> str:
+    """A text, picture, film or sound, embedded; anything else is only named."""
+    suffix = path.suffix.lower()
+    if suffix == ".txt":
+        lines = path.read_text(encoding="utf-8").splitlines()[:SHOWN_LINES]
+        return f"<pre>{escape(chr(10).join(lines))}</pre>"
+    if suffix not in PLAYERS:
+        return f"<p>{escape(path.name)}</p>"
     data = base64.b64encode(path.read_bytes()).decode()
-    return (
-        f'<figure><img alt="{escape(caption)}" src="data:image/png;base64,{data}">'
-        f"<figcaption>{escape(caption)}</figcaption></figure>"
-    )
+    player = PLAYERS[suffix].format(alt=escape(caption), data=data)
+    return f"<figure>{player}<figcaption>{escape(caption)}</figcaption></figure>"
 
 
 def _text(path: Path) -> str:

@@ -152,8 +152,23 @@ def test_report_shows_exhibits(tmp_path: Path) -> None:
         "columns": ["model", "score"],
         "rows": [["GAN", 0.123456], ["real", 1]],
         "plot": "sweep.png",
+        "files": {"seven.wav": "a seven"},
     }
+    (tmp_path / "exhibits/seven.wav").write_bytes(b"RIFF")
     (tmp_path / "exhibits/sweep.json").write_text(json.dumps(exhibit))
     page = write_report(tmp_path).read_text()
     assert "A &lt;sweep&gt;" in page and "<td>0.1235</td>" in page and "<td>1</td>" in page
     assert page.count("data:image/png;base64,") == 1
+    assert 'title="a seven" src="data:audio/wav;base64,UklGRg=="' in page
+
+
+def test_report_plays_sounds_and_films_of_steps_spread_over_the_run(tmp_path: Path) -> None:
+    (tmp_path / "recipe.yaml").write_text("plugin: toy\n")
+    for step in range(0, 1100, 100):
+        files = {"7.wav": b"RIFF", "walk.gif": b"GIF8", "walk.bvh": b"HIERARCHY"}
+        written = write_preview(Preview(files=files), tmp_path / "samples", step)
+        assert [path.name for path in written] == [f"step-{step:06d}-{name}" for name in files]
+    page = write_report(tmp_path).read_text()
+    assert page.count("<audio controls") == page.count("data:image/gif") == 6
+    assert re.findall(r"<h3>step (\d+)</h3>", page) == ["0", "200", "400", "600", "800", "1000"]
+    assert "<p>step-000200-walk.bvh</p>" in page
