@@ -16,7 +16,11 @@ fakes and watches for numbers that are not finite.
 from __future__ import annotations
 
 import itertools
+import resource
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -131,3 +135,33 @@ def test_a_step_is_faster_than_by_hand(
     assert ratios["fp32"] >= 0.9
     if "bf16" in ratios:
         assert ratios["bf16"] >= 1.3
+
+
+def test_a_step_takes_no_more_memory(capsys: pytest.CaptureFixture[str]) -> None:
+    size = 256
+    peaks = {}
+    for name in ("by hand", "fp32", "bf16"):
+        done = subprocess.run(
+            [sys.executable, __file__, name, str(size)], capture_output=True, text=True, check=True
+        )
+        peaks[name] = int(done.stdout.splitlines()[-1]) / 1024
+    with capsys.disabled():
+        print(f"\nCycleGAN {size}x{size}, peak:", end="")
+        print("".join(f" {name}: {value:.0f} MB" for name, value in peaks.items()))
+    assert peaks["fp32"] < 1.05 * peaks["by hand"]
+    assert peaks["bf16"] < peaks["by hand"]
+
+
+def main() -> None:
+    """Prints the peak memory, in KiB, of a process of its own that plays two steps."""
+    name, size = sys.argv[1], int(sys.argv[2])
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        made = by_hand(size) if name == "by hand" else through_the_trainer(Path(folder), size, name)
+        for _ in range(2):
+            made()
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+
+
+if __name__ == "__main__":
+    main()
