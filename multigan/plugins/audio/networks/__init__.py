@@ -6,4 +6,8 @@ from collections.abc import Mapping
 
 from torch import nn
 
-NETWORKS: Mapping[str, type[nn.Module]] = {}
+from multigan.plugins.audio.classifier.network import Classifier
+
+NETWORKS: Mapping[str, type[nn.Module]] = {
+    "classifier": Classifier,
+}
