@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -65,7 +65,8 @@ class ClassifierTraining:
     def preview(self, networks: Mapping[str, nn.Module], noise: Noise) -> Preview:
         """What the classifier sees: spectrograms of varied sounds, low frequencies below."""
         device = noise.generator.device
-        x_BT = _batch(self.train, range(min(SHOWN, len(self.train))))["waveform"]
+        numbers = torch.linspace(0, len(self.train) - 1, SHOWN).round().int().tolist()
+        x_BT = _batch(self.train, numbers)["waveform"]
         shown_BT = varied(x_BT.to(device), noise, self.recipe.augment)
         pictures_BML = networks["classifier"].spectrogram(shown_BT)  # type: ignore[operator]
         return Preview(images=pictures_BML.flip(1)[:, None].float().cpu())
@@ -97,5 +98,5 @@ class ClassifierTraining:
         }
 
 
-def _batch(clips: Dataset[dict[str, Tensor]], numbers: range) -> dict[str, Tensor]:
+def _batch(clips: Dataset[dict[str, Tensor]], numbers: Sequence[int]) -> dict[str, Tensor]:
     return default_collate([clips[number] for number in numbers])
