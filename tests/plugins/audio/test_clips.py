@@ -194,7 +194,8 @@ def test_built_in_sounds():
     peaks = waves.abs().amax(1)
     assert peaks.min() > 0.6 and peaks.max() < 0.91
     torch.testing.assert_close(clips[7]["waveform"], waves[7])
-    held = open_clips(SoundData(labels="folder", length=4000, builtin_size=30), "validation")
+    held = open_clips(SoundData(labels="folder", length=4000, builtin_size=300), "validation")
+    assert len(held) == 30
     both = torch.cat([waves, held.batch(torch.arange(30))["waveform"]])  # type: ignore[attr-defined]
     assert len(both.unique(dim=0)) == 60
     assert open_clips(SoundData()).classes == ()

@@ -19,7 +19,6 @@ from multigan.training.phases import Batch, Losses, Noise, Phase, Preview, Stage
 
 SHOWN = 16
 CHUNK = 250  # sounds at once when evaluating
-HELD_OUT = 500  # at most so many of the endless built-in sounds
 
 
 class ClassifierTraining:
@@ -75,16 +74,12 @@ class ClassifierTraining:
     def evaluate(self, networks: Mapping[str, nn.Module], noise: Noise) -> dict[str, float]:
         """Accuracy on the held-out sounds."""
         device, right = noise.generator.device, 0
-        count = min(len(self.held_out), HELD_OUT) if self._endless else len(self.held_out)
+        count = len(self.held_out)
         for start in range(0, count, CHUNK):
             batch = _batch(self.held_out, range(start, min(start + CHUNK, count)))
             logits_BK = networks["classifier"](batch["waveform"].to(device))
             right += int((logits_BK.argmax(1).cpu() == batch["label"]).sum())
         return {"accuracy": right / count}
-
-    @property
-    def _endless(self) -> bool:
-        return self.held_out.source.make is not None
 
     def model(self) -> dict[str, Any]:
         """The classifier, what it calls its classes, and the sounds that it takes."""
