@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -133,6 +134,23 @@ def test_of_long_sounds_only_a_part_is_read(tmp_path, monkeypatch):
     np.testing.assert_allclose(centre, long[159_500:160_500], atol=1e-4)
     resampled = open_clips(data(path, crop="centre", rate=16_000))[0]["waveform"]
     assert resampled.shape == (1000,)
+
+
+def test_a_long_sound_that_is_cut_short(tmp_path):
+    path = tmp_path / "a.flac"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("flac", rate=8000, layout="mono")
+        noise = np.random.default_rng(0).integers(-9000, 9000, (1, 320_000), dtype=np.int16)
+        frame = av.AudioFrame.from_ndarray(noise, format="s16", layout="mono")
+        frame.rate = 8000
+        container.mux([*stream.encode(frame), *stream.encode(None)])
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 3])
+    clips = open_clips(data(path))
+    assert module.sound_info(path).duration == 40  # as the header says
+    for seed in range(10):
+        torch.manual_seed(seed)
+        assert clips[0]["waveform"].abs().max() > 0.2
 
 
 def test_rate_trim_and_normalise(tmp_path):
