@@ -6,4 +6,12 @@ from collections.abc import Mapping
 
 from torch import nn
 
-NETWORKS: Mapping[str, type[nn.Module]] = {}
+from multigan.plugins.audio.networks.hifigan import HiFiGANGenerator
+from multigan.plugins.audio.networks.periods import MultiPeriodDiscriminator
+from multigan.plugins.audio.networks.scales import MultiScaleDiscriminator
+
+NETWORKS: Mapping[str, type[nn.Module]] = {
+    "hifigan-generator": HiFiGANGenerator,
+    "multi-period-discriminator": MultiPeriodDiscriminator,
+    "multi-scale-discriminator": MultiScaleDiscriminator,
+}

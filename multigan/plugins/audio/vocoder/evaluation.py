@@ -1,0 +1,69 @@
+"""Copy-synthesis: held-out sounds become spectrograms and sounds again. How near are they?"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+import torch
+from torch.nn.functional import l1_loss
+from torch.utils.data import default_collate
+
+from multigan.data.audio import wav_bytes
+from multigan.losses.spectral import multi_resolution_stft
+from multigan.plugins.audio.mel import FLOOR, LogMel
+from multigan.plugins.audio.vocoder.data import open_segments
+from multigan.plugins.audio.vocoder.recipe import VocoderRecipe
+from multigan.training.phases import Preview
+
+SEED = 0  # of the segments, so that all scores of a run are of the same ones
+LOUD = 1.0  # log-magnitude that is drawn white
+
+
+class Evaluation:
+    """Held-out segments and what is compared with them.
+
+    Args:
+        recipe: data, spectrograms and the number of segments.
+        device: where networks are.
+    """
+
+    def __init__(self, recipe: VocoderRecipe, *, device: torch.device) -> None:
+        self.recipe = recipe
+        segments = open_segments(recipe, split="validation")
+        total = len(segments)  # type: ignore[arg-type]
+        count = min(total, max(1, recipe.evaluate.clips))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(SEED)
+            batch = default_collate([segments[i * total // count] for i in range(count)])
+        self.hear = LogMel(recipe.mel).to(device)
+        self.compare = LogMel(recipe.mel.model_copy(update={"fmax": None})).to(device)
+        self.real_BT: Tensor = batch["waveform"].to(device)
+        given = batch.get("mel")
+        self.mel_BMF: Tensor = self.hear(self.real_BT) if given is None else given.to(device)
+
+    def scores(self, generator: nn.Module) -> dict[str, float]:
+        """``mel-l1`` and ``stft-distance``; the smaller, the nearer."""
+        made_BT = generator(self.mel_BMF)
+        size = self.recipe.mel.n_fft
+        sizes = (size // 2, size, 2 * size)
+        distance = multi_resolution_stft(made_BT, references=self.real_BT, sizes=sizes)
+        mel = l1_loss(self.compare(made_BT), self.compare(self.real_BT))
+        return {"mel-l1": float(mel), "stft-distance": float(distance)}
+
+    def preview(self, generator: nn.Module, count: int) -> Preview:
+        """Real segments above made ones, as spectrograms; and as sounds."""
+        real_BT = self.real_BT[:count]
+        made_BT = generator(self.mel_BMF[:count])
+        files = {
+            f"{number}-{kind}.wav": wav_bytes(sound.cpu().numpy(), self.recipe.mel.rate)
+            for number, pair in enumerate(zip(real_BT, made_BT, strict=True))
+            for kind, sound in zip(("real", "made"), pair, strict=True)
+        }
+        pictures = _pictures(torch.cat([self.compare(real_BT), self.compare(made_BT)]))
+        return Preview(images=pictures, columns=len(real_BT), files=files)
+
+
+def _pictures(x_BMF: Tensor) -> Tensor:
+    """Log-mels as grey pictures (B, 1, H, W) in [0, 1], low notes at the bottom."""
+    silence = torch.tensor(FLOOR).log()
+    x_BMF = (x_BMF.cpu() - silence) / (LOUD - silence)
+    return x_BMF.clamp(0, 1).flip(1)[:, None].repeat_interleave(2, 2).repeat_interleave(2, 3)
