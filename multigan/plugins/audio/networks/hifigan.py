@@ -13,12 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil, prod
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import weight_norm as normalised
+from torch.nn.utils import parametrizations
 
 from multigan.nn.network import Network
 
@@ -90,7 +90,7 @@ class HiFiGANGenerator(Network):
         self.reach = _reach(rates, kernels, residual_kernels, dilations, block)
         if weight_norm:
             for layer in self._layers():
-                normalised(layer)
+                parametrizations.weight_norm(layer)
 
     def forward(self, x_BMF: Tensor) -> Tensor:
         """Waveforms (B, F * hop) in [-1, 1] of log-mel spectrograms."""
@@ -113,14 +113,13 @@ class HiFiGANGenerator(Network):
     def take(self, other: HiFiGANGenerator) -> None:
         """Becomes the same function as another generator of these sizes, normalised or not."""
         for mine, theirs in zip(self._layers(), other._layers(), strict=True):
-            mine.weight = (  # through a parametrisation this sets norm and direction
-                theirs.weight.detach().clone()
-                if hasattr(mine, "parametrizations")
-                else nn.Parameter(theirs.weight.detach().clone())
-            )
+            weight_CCT = theirs.weight.detach().clone()
+            # Of a normalised layer this sets norm and direction.
+            normalised = hasattr(mine, "parametrizations")
+            mine.weight = weight_CCT if normalised else nn.Parameter(weight_CCT)
             mine.bias.copy_(theirs.bias)
 
-    def _layers(self) -> list[nn.Module]:
+    def _layers(self) -> list[Any]:
         return [part for part in self.modules() if isinstance(part, nn.Conv1d | nn.ConvTranspose1d)]
 
 

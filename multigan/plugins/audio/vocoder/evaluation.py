@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
 import torch
+from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 from torch.utils.data import default_collate
 

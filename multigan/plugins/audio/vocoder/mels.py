@@ -1,4 +1,4 @@
-"""Spectrograms in files: ``.npy`` with (bands, frames), as HiFi-GAN's tools and many others write."""
+"""Spectrograms in files: ``.npy`` with (bands, frames), as HiFi-GAN's tools write them."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class VocoderModel(Section):
         (2, 3, 5, 7, 11), description="of the discriminators of what repeats, in samples"
     )
     periods_width: PositiveInt = Field(32, description="channels of their first layer")
-    scales: PositiveInt = Field(3, description="discriminators at the full rate, half of it ...")
+    scales: Count = Field(3, description="discriminators at the full rate, half of it ...")
     scales_width: PositiveInt = Field(
         128, description="channels of their first layer, a multiple of 16"
     )
