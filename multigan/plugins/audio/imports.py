@@ -62,7 +62,10 @@ def imported(state: State) -> Imported | None:
         problem = error.errors()[0]["msg"].removeprefix("Value error, ")
         raise CheckpointError(f"looks like {LAYOUT}, but its config.json: {problem}") from error
     except (KeyError, ValueError, TypeError, IndexError) as error:
-        raise CheckpointError(f"looks like {LAYOUT}, but its sizes do not fit: {error}") from error
+        advice = "" if settings else "; put its own config.json beside the file"
+        raise CheckpointError(
+            f"looks like {LAYOUT}, but its sizes do not fit: {error}{advice}"
+        ) from error
     _fill(generator, _renamed(plain, len(sizes["residual_kernels"])))
     said = (
         "from the config.json beside it" if settings else "those of the published models, assumed"
@@ -111,9 +114,7 @@ def _mel(generator: HiFiGANGenerator, settings: Mapping[str, Any]) -> MelConfig:
     ):
         if ours != theirs:
             told = "config.json says" if settings else "the published models have"
-            raise ValueError(
-                f"it has {ours} {name}, {told} {theirs}; put its own config.json beside the file"
-            )
+            raise ValueError(f"it has {ours} {name}, {told} {theirs}")
     return mel
 
 

@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
+from multigan.losses.precision import full_precision
 from multigan.nn.network import Network
 
 SLOPE = 0.1
@@ -101,7 +102,7 @@ class HiFiGANGenerator(Network):
             h_BCT = sum(parts[1:], parts[0]) / len(parts)
         # Outside autocast: samples in bf16 would hiss, 50 decibels below the sound.
         with torch.autocast(h_BCT.device.type, enabled=False):
-            return self.last(F.leaky_relu(h_BCT.float(), LAST_SLOPE)).tanh().squeeze(1)
+            return self.last(F.leaky_relu(full_precision(h_BCT), LAST_SLOPE)).tanh().squeeze(1)
 
     def folded(self) -> HiFiGANGenerator:
         """The same function without weight normalisation: what is saved, run and exported."""
