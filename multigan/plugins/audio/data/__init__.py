@@ -1,0 +1,1 @@
+"""Clips to learn from: of files, or synthetic."""
