@@ -26,10 +26,11 @@ from torch.utils.data import Dataset
 
 from multigan.losses.adversarial import OBJECTIVES, discriminator_loss, generator_loss
 from multigan.losses.penalties import dragan_penalty, gradient_penalty, r1_penalty, r2_penalty
-from multigan.plugins.audio.data.clips import open_clips, some_waveforms
+from multigan.plugins.audio.data.clips import open_clips
 from multigan.plugins.audio.generation.augment import augment
 from multigan.plugins.audio.generation.encoding import Spectrograms, Waveforms, to_waveforms
 from multigan.plugins.audio.generation.build import build_networks
+from multigan.plugins.audio.generation.data import some_waveforms
 from multigan.plugins.audio.generation.evaluation import Evaluation
 from multigan.plugins.audio.generation.preview import show
 from multigan.plugins.audio.generation.recipe import SoundGANRecipe, SpecGANRecipe, WaveGANModel

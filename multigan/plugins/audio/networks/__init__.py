@@ -6,4 +6,12 @@ from collections.abc import Mapping
 
 from torch import nn
 
-NETWORKS: Mapping[str, type[nn.Module]] = {}
+from multigan.plugins.audio.networks.specgan import SpecGANDiscriminator, SpecGANGenerator
+from multigan.plugins.audio.networks.wavegan import WaveGANDiscriminator, WaveGANGenerator
+
+NETWORKS: Mapping[str, type[nn.Module]] = {
+    "wavegan-generator": WaveGANGenerator,
+    "wavegan-discriminator": WaveGANDiscriminator,
+    "specgan-generator": SpecGANGenerator,
+    "specgan-discriminator": SpecGANDiscriminator,
+}
