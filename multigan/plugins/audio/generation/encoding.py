@@ -119,13 +119,27 @@ def spectrograms_from_facts(facts: dict[str, Any]) -> Spectrograms:
     return made
 
 
-def to_waveforms(made_B: Tensor, encoding: Spectrograms | Waveforms) -> Tensor:
-    """Sounds (B, T) of what a generator made, by Griffin-Lim if they are spectrograms."""
+@torch.no_grad()
+def to_waveforms(
+    made_B: Tensor, encoding: Spectrograms | Waveforms, vocoder: nn.Module | None = None
+) -> Tensor:
+    """Sounds (B, T) of what a generator made.
+
+    Args:
+        made_B: on the device of the encoding.
+        encoding: of the generator.
+        vocoder: turns log-mel spectrograms (B, M, L) into sounds (B, L * hop) or (B, 1, L * hop);
+            without one, Griffin-Lim does.
+    """
     if isinstance(encoding, Waveforms):
-        return made_B[:, 0].float()
-    mels_BML = encoding.decode(made_B)
-    parts = [invert_mels(part, encoding.log_mel) for part in mels_BML.split(CHUNK)]
-    return torch.cat(parts).clamp(-1, 1)
+        return made_B[:, 0].float().clamp(-1, 1)
+    sounds = []
+    for mels_BML in encoding.decode(made_B).split(CHUNK):
+        if vocoder is None:
+            sounds.append(invert_mels(mels_BML, encoding.log_mel))
+        else:
+            sounds.append(vocoder(mels_BML).float().reshape(len(mels_BML), -1))
+    return torch.cat(sounds).clamp(-1, 1)
 
 
 def _tone(config: MelConfig) -> Tensor:

@@ -28,12 +28,13 @@ from multigan.losses.adversarial import OBJECTIVES, discriminator_loss, generato
 from multigan.losses.penalties import dragan_penalty, gradient_penalty, r1_penalty, r2_penalty
 from multigan.plugins.audio.data.clips import open_clips
 from multigan.plugins.audio.generation.augment import augment
-from multigan.plugins.audio.generation.encoding import Spectrograms, Waveforms, to_waveforms
 from multigan.plugins.audio.generation.build import build_networks
 from multigan.plugins.audio.generation.data import some_waveforms
+from multigan.plugins.audio.generation.encoding import Spectrograms, Waveforms, to_waveforms
 from multigan.plugins.audio.generation.evaluation import Evaluation
 from multigan.plugins.audio.generation.preview import show
 from multigan.plugins.audio.generation.recipe import SoundGANRecipe, SpecGANRecipe, WaveGANModel
+from multigan.plugins.audio.generation.vocoders import load_vocoder
 from multigan.training.phases import Batch, Losses, Noise, Phase, Preview, Stage, Step
 
 SHOWN = 40
@@ -67,6 +68,10 @@ class SoundGAN:
         self.networks = nn.ModuleDict(
             {"generator": self.generator, "discriminator": self.discriminator}
         )
+        self.vocoder: nn.Module | None = None
+        if isinstance(recipe, SpecGANRecipe) and recipe.model.vocoder:
+            self.vocoder = load_vocoder(recipe.model.vocoder, mel=recipe.mel)
+            self.networks["vocoder"] = self.vocoder  # in no group: it is kept as it is
         self.memory = nn.ModuleDict({"encoding": self.encoding})
         self.groups: dict[str, tuple[str, ...]] = {
             "generator": ("generator",),
@@ -182,16 +187,14 @@ class SoundGAN:
             x_B = x_B + deviation * (1.0 - step.fraction) * step.noise.normal(*x_B.shape)
         return x_B
 
-    def _verdicts(
-        self, batch: Batch, labels_B: Tensor | None, step: Step
-    ) -> tuple[Tensor, Tensor]:
+    def _verdicts(self, batch: Batch, labels_B: Tensor | None, step: Step) -> tuple[Tensor, Tensor]:
         """Verdicts on both kinds, in one pass."""
         real_B, fake_B = batch["seen_real"], batch["seen_fake"]
         both_B = torch.cat([real_B, fake_B.to(real_B.dtype)])
         asked_B = None if labels_B is None else torch.cat([labels_B, labels_B])
         # Drawn for one kind after the other, so that several processes see what one would.
-        shifts = [self._shifts(len(real_B), step.noise) for _ in range(2)]
-        shifts_both = {name: torch.cat([each[name] for each in shifts]) for name in shifts[0]}
+        of_real, of_fake = (self._shifts(len(real_B), step.noise) for _ in range(2))
+        shifts_both = {name: torch.cat([of_real[name], of_fake[name]]) for name in of_real}
         real_BV, fake_BV = self.discriminator(both_B, asked_B, **shifts_both).chunk(2)
         return real_BV, fake_BV
 
@@ -222,7 +225,13 @@ class SoundGAN:
         """Spectrograms of the same latents every time, one column a class, and some to hear."""
         made_B, labels_B = self.sample(networks["generator"], SHOWN, noise)
         names = [] if labels_B is None else [self.classes[int(i)] for i in labels_B]
-        return show(made_B, self.encoding, names=names, rate=self.recipe.data.rate)
+        return show(
+            made_B,
+            self.encoding,
+            vocoder=networks.get("vocoder"),
+            names=names,
+            rate=self.recipe.data.rate,
+        )
 
     @torch.no_grad()
     def evaluate(self, networks: Mapping[str, nn.Module], noise: Noise) -> dict[str, float]:
@@ -231,12 +240,13 @@ class SoundGAN:
             self._evaluation = Evaluation(self.recipe, classes=self.classes)
         count = self.recipe.evaluate.samples
         made_B, labels_B = self.sample(networks["generator"], count, noise)
-        return self._evaluation(to_waveforms(made_B, self.encoding), labels_B)
+        waveforms_BT = to_waveforms(made_B, self.encoding, networks.get("vocoder"))
+        return self._evaluation(waveforms_BT, labels_B)
 
     def model(self) -> dict[str, Any]:
         """The generator, and how what it makes becomes sound."""
         return {
-            "networks": ["generator"],
+            "networks": ["generator"] if self.vocoder is None else ["generator", "vocoder"],
             "classes": list(self.classes),
             "rate": self.recipe.data.rate,
             "latent_noise": self.recipe.model.latent_noise,
@@ -246,7 +256,7 @@ class SoundGAN:
     def sample(
         self, generator: nn.Module, count: int, noise: Noise
     ) -> tuple[Tensor, Tensor | None]:
-        """What the generator makes, on the CPU, and its labels, the classes in turn."""
+        """What the generator makes, and its labels, the classes in turn."""
         latents_BZ = self.latents(count, noise)
         labels_B = None
         if self.classes:
@@ -255,8 +265,8 @@ class SoundGAN:
         for start in range(0, count, CHUNK):
             some = slice(start, start + CHUNK)
             given_B = None if labels_B is None else labels_B[some]
-            parts.append(generator(latents_BZ[some], given_B).float().cpu())
-        return torch.cat(parts), None if labels_B is None else labels_B.cpu()
+            parts.append(generator(latents_BZ[some], given_B).float())
+        return torch.cat(parts), labels_B
 
 
 @contextmanager
