@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from multigan.plugins.audio.networks import specgan, wavegan
+from multigan.plugins.audio.networks.patch_conv import PatchConv1d
 from multigan.plugins.audio.networks.specgan import SpecGANDiscriminator, SpecGANGenerator
 from multigan.plugins.audio.networks.wavegan import WaveGANDiscriminator, WaveGANGenerator
 
@@ -84,3 +85,18 @@ def test_shuffling_changes_a_verdict_and_no_shift_does_not():
     still, moved = judge(x_B1T), judge(x_B1T, None, torch.tensor([[2, -1], [0, 0]]))
     assert moved[0] != still[0]
     torch.testing.assert_close(moved[1], still[1])
+
+
+@pytest.mark.parametrize(("channels", "length"), [(1, 400), (6, 100), (6, 400)])
+def test_patches_times_weights_are_the_convolution(channels, length):
+    torch.manual_seed(0)
+    mine = PatchConv1d(channels, 4, 25, stride=4, padding=11).double()
+    x_BCT = torch.randn(2, channels, length, dtype=torch.float64, requires_grad=True)
+
+    def twice(y_BCT):
+        (slope,) = torch.autograd.grad(y_BCT.square().sum(), x_BCT, create_graph=True)
+        return torch.autograd.grad(slope.square().sum(), (x_BCT, mine.weight))
+
+    plain = torch.nn.functional.conv1d(x_BCT, mine.weight, mine.bias, stride=4, padding=11)
+    torch.testing.assert_close(mine(x_BCT), plain)
+    torch.testing.assert_close(twice(mine(x_BCT)), twice(plain))

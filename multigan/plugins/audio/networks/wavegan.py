@@ -19,6 +19,7 @@ from multigan.plugins.audio.networks.labels import (
     LabelledLatents,
     SoundVerdict,
 )
+from multigan.plugins.audio.networks.patch_conv import PatchConv1d
 from multigan.plugins.audio.networks.phase_shuffle import phase_shuffle
 
 KERNEL, STRIDE = 25, 4
@@ -99,7 +100,7 @@ class WaveGANDiscriminator(Network):
         base, layers = pyramid(length)
         widths = [1, *(width * 2**level for level in range(layers))]
         self.downs = nn.ModuleList(
-            nn.Conv1d(before, after, KERNEL, stride=STRIDE, padding=PADDING)
+            PatchConv1d(before, after, KERNEL, stride=STRIDE, padding=PADDING)
             for before, after in pairwise(widths)
         )
         self.verdict = SoundVerdict(widths[-1] * base, classes=classes, labels=labels)
