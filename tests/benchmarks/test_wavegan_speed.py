@@ -137,8 +137,9 @@ def through_the_trainer(folder: Path, precision: str) -> Callable[[], None]:
 
 
 def test_both_play_networks_of_one_size() -> None:
-    ours = WaveGANGenerator(length=LENGTH, width=WIDTH), WaveGANDiscriminator(
-        length=LENGTH, width=WIDTH
+    ours = (
+        WaveGANGenerator(length=LENGTH, width=WIDTH),
+        WaveGANDiscriminator(length=LENGTH, width=WIDTH),
     )
     for one, other in zip(ours, (PlainGenerator(), PlainDiscriminator()), strict=True):
         assert sum(p.numel() for p in one.parameters()) == sum(

@@ -2,6 +2,8 @@
 
 from multigan.plugin import Method, Plugin
 
+_CLASSIFIER = "multigan.plugins.audio.classifier.pipeline:ClassifierPipeline"
+
 PLUGIN = Plugin(
     name="audio",
     summary="Makes sounds like those of a folder, of a class if they have labels.",
@@ -16,9 +18,31 @@ PLUGIN = Plugin(
             recipe="multigan.plugins.audio.generation.recipe:WaveGANRecipe",
             gan="multigan.plugins.audio.generation.gan:SoundGAN",
         ),
+        "classifier": Method(
+            summary="A small classifier, to score generated sounds with.",
+            recipe="multigan.plugins.audio.classifier.recipe:ClassifierRecipe",
+            gan="multigan.plugins.audio.classifier.training:ClassifierTraining",
+            pipeline=_CLASSIFIER,
+        ),
     },
     networks="multigan.plugins.audio.networks",
     pipeline="multigan.plugins.audio.pipeline:AudioPipeline",
+    scores="multigan.plugins.audio.score:app",
+    metrics={
+        "frechet-CLASSIFIER": "Frechet distance of a sound classifier's features; lower is better",
+        "kernel-CLASSIFIER": "KID's squared kernel distance of them",
+        "precision-CLASSIFIER": "share of sounds in the neighbourhood of real ones",
+        "recall-CLASSIFIER": "share of real sounds in the neighbourhood of generated ones",
+        "density-CLASSIFIER": "how many real neighbourhoods a sound is in, on average",
+        "coverage-CLASSIFIER": "share of real sounds that have a generated one as a neighbour",
+        "inception-score-CLASSIFIER": "sureness and variety of the classifier's verdicts",
+        "classes-CLASSIFIER": "classes that it finds among the sounds",
+        "label-agreement-CLASSIFIER": "share of sounds that are taken for what was asked for",
+        "frechet-mel": "Frechet distance of means and deviations of log-mel bands over time",
+        "mel-l1": "mean difference of the log-mel spectrograms of paired sounds, in nepers",
+        "mcd": "mel-cepstral distortion of paired sounds, in decibels",
+        "accuracy": "share of held-out sounds that a classifier names right",
+    },
     data={
         "builtin:sounds": "plucked strings, drums and tones, made as they are needed (audio)",
         "FOLDER of sounds": "wav, flac, mp3, ogg, m4a ...; classes by folder or by file name",

@@ -97,13 +97,14 @@ class Clips(Dataset[dict[str, Tensor]]):
 
     def _clip(self, index: int) -> np.ndarray:
         whole = self._whole(index)
-        clip = self._part(index) if whole is None else self._cropped(whole)
+        if whole is None:
+            clip = self._part(index)
+        else:
+            clip = _cropped(whole, self.data.length, place=self._place())
         if self.data.normalise:
             peak = float(np.abs(clip).max())
             clip = clip * min(MOST_GAIN, PEAK / max(peak, 1e-9))
-        padded = np.zeros(self.data.length, dtype=np.float32)
-        padded[: len(clip)] = clip
-        return padded
+        return _padded(clip, self.data.length)
 
     def _whole(self, index: int) -> np.ndarray | None:
         """The sound; None if it is too long to be kept whole."""
@@ -125,11 +126,6 @@ class Clips(Dataset[dict[str, Tensor]]):
             self._room -= sound.nbytes
             self._kept[index] = sound
         return sound
-
-    def _cropped(self, sound: np.ndarray) -> np.ndarray:
-        spare = len(sound) - self.data.length
-        first = round(max(0, spare) * self._place())
-        return sound[first : first + self.data.length]
 
     def _part(self, index: int) -> np.ndarray:
         """Some of a long sound, not of its silence if that can be helped."""
@@ -158,6 +154,11 @@ class FixedClips(Clips):
         return 0.5
 
 
+def centred(samples: np.ndarray, length: int) -> np.ndarray:
+    """The middle of a sound, float32 (length,); a shorter one is followed by silence."""
+    return _padded(_cropped(samples, length, place=0.5), length)
+
+
 def open_clips(data: SoundData, split: str = "train") -> Clips:
     """Opens what ``data.source`` names.
 
@@ -181,6 +182,17 @@ def open_clips(data: SoundData, split: str = "train") -> Clips:
         return FixedClips(_synthetic(data, split), data)
     source = _files(data, split)
     return FixedClips(source, data) if data.crop == "centre" else Clips(source, data)
+
+
+def _cropped(samples: np.ndarray, length: int, *, place: float) -> np.ndarray:
+    first = round(max(0, len(samples) - length) * place)
+    return samples[first : first + length]
+
+
+def _padded(samples: np.ndarray, length: int) -> np.ndarray:
+    padded = np.zeros(length, dtype=np.float32)
+    padded[: len(samples)] = samples
+    return padded
 
 
 def _synthetic(data: SoundData, split: str) -> Source:

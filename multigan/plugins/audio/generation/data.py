@@ -8,10 +8,15 @@ from torch import Tensor
 from multigan.plugins.audio.data.clips import Clips
 
 
-def some_waveforms(clips: Clips, count: int, *, seed: int) -> Tensor:
-    """At most so many sounds (N, T), evenly spread over all of them; the same ones every time."""
+def some_clips(clips: Clips, count: int, *, seed: int) -> dict[str, Tensor]:
+    """At most so many, evenly spread over all of them; the same ones every time.
+
+    Returns:
+        ``waveform`` (N, T) and ``label`` (N,).
+    """
     total = len(clips)
     count = min(count, total)
     with torch.random.fork_rng(devices=[]):  # which part of a long sound is taken is random
         torch.manual_seed(seed)
-        return torch.stack([clips[number * total // count]["waveform"] for number in range(count)])
+        chosen = [clips[number * total // count] for number in range(count)]
+    return {key: torch.stack([clip[key] for clip in chosen]) for key in chosen[0]}

@@ -29,7 +29,7 @@ from multigan.losses.penalties import dragan_penalty, gradient_penalty, r1_penal
 from multigan.plugins.audio.data.clips import open_clips
 from multigan.plugins.audio.generation.augment import augment
 from multigan.plugins.audio.generation.build import build_networks
-from multigan.plugins.audio.generation.data import some_waveforms
+from multigan.plugins.audio.generation.data import some_clips
 from multigan.plugins.audio.generation.encoding import Spectrograms, Waveforms, to_waveforms
 from multigan.plugins.audio.generation.evaluation import Evaluation
 from multigan.plugins.audio.generation.preview import show
@@ -56,7 +56,7 @@ class SoundGAN:
         self.recipe, self.loss = recipe, recipe.loss
         self.data = open_clips(recipe.data)
         self.classes = self.data.classes if recipe.labelled else ()
-        some_BT = some_waveforms(self.data, MEASURED, seed=recipe.seed)
+        some_BT = some_clips(self.data, MEASURED, seed=recipe.seed)["waveform"]
         self.encoding: Spectrograms | Waveforms = Waveforms()
         if isinstance(recipe, SpecGANRecipe):
             self.encoding = Spectrograms(

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 
 from torch import nn
 
+from multigan.plugins.audio.classifier.network import Classifier
 from multigan.plugins.audio.networks.specgan import SpecGANDiscriminator, SpecGANGenerator
 from multigan.plugins.audio.networks.wavegan import WaveGANDiscriminator, WaveGANGenerator
 
 NETWORKS: Mapping[str, type[nn.Module]] = {
-    "wavegan-generator": WaveGANGenerator,
-    "wavegan-discriminator": WaveGANDiscriminator,
+    "classifier": Classifier,
     "specgan-generator": SpecGANGenerator,
     "specgan-discriminator": SpecGANDiscriminator,
+    "wavegan-generator": WaveGANGenerator,
+    "wavegan-discriminator": WaveGANDiscriminator,
 }
