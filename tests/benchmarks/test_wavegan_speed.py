@@ -18,6 +18,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,7 @@ class PlainGenerator(nn.Module):
         widths = [16 * WIDTH, 8 * WIDTH, 4 * WIDTH, 2 * WIDTH, WIDTH, 1]
         self.ups = nn.ModuleList(
             nn.ConvTranspose1d(a, b, 25, stride=4, padding=11, output_padding=1)
-            for a, b in zip(widths, widths[1:], strict=False)
+            for a, b in pairwise(widths)
         )
 
     def forward(self, z: Tensor) -> Tensor:
@@ -59,8 +60,7 @@ class PlainDiscriminator(nn.Module):
         super().__init__()
         widths = [1, WIDTH, 2 * WIDTH, 4 * WIDTH, 8 * WIDTH, 16 * WIDTH]
         self.downs = nn.ModuleList(
-            nn.Conv1d(a, b, 25, stride=4, padding=11)
-            for a, b in zip(widths, widths[1:], strict=False)
+            nn.Conv1d(a, b, 25, stride=4, padding=11) for a, b in pairwise(widths)
         )
         self.verdict = nn.Linear(16 * WIDTH * 8, 1)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -18,9 +20,9 @@ def size(network):
 def test_wavegan_has_the_size_of_the_paper():
     """Tables 3 and 4 with d = 64, biases included, counted by hand."""
     widths = [1024, 512, 256, 128, 64, 1]
-    layers = sum(25 * a * b + b for a, b in zip(widths, widths[1:], strict=False))
+    layers = sum(25 * a * b + b for a, b in pairwise(widths))
     assert size(WaveGANGenerator()) == layers + 100 * 16384 + 16384
-    layers = sum(25 * a * b + a for a, b in zip(widths, widths[1:], strict=False))
+    layers = sum(25 * a * b + a for a, b in pairwise(widths))
     assert size(WaveGANDiscriminator()) == layers + 16384 + 1
     assert size(WaveGANGenerator(post_filter=512)) - size(WaveGANGenerator()) == 512
 

@@ -9,13 +9,14 @@ from multigan.data.audio import Sound
 from multigan.metrics.frechet import FeatureStatistics, frechet_distance
 from multigan.plugins.audio.data.clips import open_clips
 from multigan.plugins.audio.generation.data import some_clips
+from multigan.plugins.audio.generation.encoding import Spectrograms
 from multigan.plugins.audio.generation.recipe import SoundGANRecipe
 from multigan.plugins.audio.judge import open_judge
-from multigan.plugins.audio.mel import LogMel
 from multigan.plugins.audio.recipe import MelConfig
 from multigan.plugins.audio.scores import SoundSet, compare
 
 CHUNK = 100
+AUDIBLE = 60.0  # decibels below a full tone; what is fainter makes no difference
 TOLD = ("frechet", "recall", "inception-score", "classes", "label-agreement")
 
 
@@ -33,7 +34,7 @@ class Evaluation:
     def __init__(self, recipe: SoundGANRecipe, *, classes: tuple[str, ...]) -> None:
         self.classes, name = classes, recipe.evaluate.judge
         self.rate = recipe.data.rate
-        self.log_mel = LogMel(MelConfig(rate=self.rate))
+        self.spectra = Spectrograms(MelConfig(rate=self.rate), range_db=AUDIBLE)
         held_out = open_clips(recipe.data, "validation")
         real = some_clips(held_out, recipe.evaluate.samples, seed=recipe.seed)
         self.real = self._statistics(real["waveform"])
@@ -56,7 +57,7 @@ class Evaluation:
     def _statistics(self, waveforms_NT: Tensor) -> FeatureStatistics:
         statistics = FeatureStatistics()
         for some_BT in waveforms_NT.split(CHUNK):
-            statistics.update(mel_features(self.log_mel(some_BT)))
+            statistics.update(mel_features(self.spectra.mels(some_BT)))
         return statistics
 
     def _heard(self, waveforms_NT: Tensor, labels_N: Tensor | None) -> SoundSet | None:

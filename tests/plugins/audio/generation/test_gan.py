@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -189,7 +190,7 @@ def test_recipes_play(name, tmp_path):
     overrides = [
         "data.source=builtin:sounds", "data.length=1024", "data.builtin_size=20",
         "data.labels=folder", "data.held_out=", "data.crop=random",
-        "model.width=2", "model.discriminator_width=2", "steps.adversarial=2",
+        "evaluate.judge=", "model.width=2", "model.discriminator_width=2", "steps.adversarial=2",
         "train.batch_size=4", "train.precision=fp32", "evaluate.samples=8", "train.trackers=[]",
     ]  # fmt: skip
     train(load_recipe(name, overrides), output=tmp_path / "run")
@@ -210,24 +211,23 @@ class Buzz(Network):
 
 
 def test_a_vocoder_is_kept_with_the_model(monkeypatch, tmp_path):
-    class Saved:
-        components = {"generator": Buzz()}
-        facts = {"method": "vocoder", "mel": MelConfig().model_dump()}
-
+    vocoder = Buzz()
+    saved = SimpleNamespace(
+        components={"generator": vocoder},
+        facts={"method": "vocoder", "mel": MelConfig().model_dump()},
+    )
     monkeypatch.setitem(networks.NETWORKS, "buzz", Buzz)
-    monkeypatch.setattr(vocoders, "pipeline", lambda name: Saved)
+    monkeypatch.setattr(vocoders, "pipeline", lambda name: saved)
     small = {"steps": {"adversarial": 1}, "train": {"batch_size": 2, "trackers": []}}
     train(recipe(model={"vocoder": "mine"}, **small), output=tmp_path / "run")
     pipe = multigan.pipeline(tmp_path / "run")
     latents = torch.randn(2, 6)
     mels_BML = pipe.encoding.decode(pipe.generator(latents))
-    torch.testing.assert_close(
-        pipe.decode(latents).waveforms, Saved.components["generator"](mels_BML)
-    )
+    torch.testing.assert_close(pipe.decode(latents).waveforms, vocoder(mels_BML))
 
-    Saved.facts = {"method": "vocoder", "mel": MelConfig(hop=32).model_dump()}
+    saved.facts = {"method": "vocoder", "mel": MelConfig(hop=32).model_dump()}
     with pytest.raises(PluginError, match="hop=32, and this model makes them with hop=64"):
         make(model={"vocoder": "mine"})
-    Saved.facts = {"method": "wavegan"}
+    saved.facts = {"method": "wavegan"}
     with pytest.raises(PluginError, match="is no vocoder"):
         make(model={"vocoder": "mine"})
