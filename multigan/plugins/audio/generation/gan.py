@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -32,9 +33,11 @@ from multigan.plugins.audio.generation.build import build_networks
 from multigan.plugins.audio.generation.data import some_clips
 from multigan.plugins.audio.generation.encoding import Spectrograms, Waveforms, to_waveforms
 from multigan.plugins.audio.generation.evaluation import Evaluation
+from multigan.plugins.audio.generation.exhibit import write_neighbours
 from multigan.plugins.audio.generation.preview import show
 from multigan.plugins.audio.generation.recipe import SoundGANRecipe, SpecGANRecipe, WaveGANModel
 from multigan.plugins.audio.generation.vocoders import load_vocoder
+from multigan.plugins.audio.networks.wavegan import WaveGANDiscriminator
 from multigan.training.phases import Batch, Losses, Noise, Phase, Preview, Stage, Step
 
 SHOWN = 40
@@ -200,12 +203,11 @@ class SoundGAN:
 
     def _shifts(self, count: int, noise: Noise) -> dict[str, Tensor]:
         """Of phase shuffle, one for each sound and layer; nothing where there is none."""
-        model = self.recipe.model
-        if not isinstance(model, WaveGANModel) or not model.phase_shuffle:
+        model, judge = self.recipe.model, self.discriminator
+        if not isinstance(model, WaveGANModel) or not isinstance(judge, WaveGANDiscriminator):
             return {}
         most = model.phase_shuffle
-        layers = self.discriminator.shuffled
-        return {"shifts_BL": noise.integers(2 * most + 1, count, layers) - most}
+        return {"shifts_BL": noise.integers(2 * most + 1, count, judge.shuffled) - most}
 
     def _labels(self, batch: Batch) -> Tensor | None:
         return batch["label"] if self.classes else None
@@ -252,6 +254,10 @@ class SoundGAN:
             "latent_noise": self.recipe.model.latent_noise,
             **self.encoding.facts(),
         }
+
+    def exhibit(self, run: Path) -> None:
+        """Shows in the report whether sounds are copies."""
+        write_neighbours(run, self.recipe)
 
     def sample(
         self, generator: nn.Module, count: int, noise: Noise

@@ -21,10 +21,10 @@ class PatchConv1d(nn.Conv1d):
 
     def forward(self, x_BCT: Tensor) -> Tensor:
         """(B, C, T) to (B, outputs, P)."""
-        (kernel,), (stride,), (padding,) = self.kernel_size, self.stride, self.padding
-        places = (x_BCT.shape[2] + 2 * int(padding) - kernel) // stride + 1
+        kernel, stride, padding = self.kernel_size[0], self.stride[0], int(self.padding[0])
+        places = (x_BCT.shape[2] + 2 * padding - kernel) // stride + 1
         if x_BCT.device.type != "cpu" or (self.in_channels > 1 and places > FEW_PLACES):
             return super().forward(x_BCT)
-        patches_BCPK = F.pad(x_BCT, (int(padding), int(padding))).unfold(2, kernel, stride)
+        patches_BCPK = F.pad(x_BCT, (padding, padding)).unfold(2, kernel, stride)
         patches_BPC = patches_BCPK.transpose(1, 2).flatten(2)
         return F.linear(patches_BPC, self.weight.flatten(1), self.bias).transpose(1, 2)

@@ -17,6 +17,7 @@ from multigan.plugins.audio import networks
 from multigan.plugins.audio.generation import vocoders
 from multigan.plugins.audio.generation.augment import augment, masked, shifted
 from multigan.plugins.audio.generation.encoding import Spectrograms, spectrograms_from_facts
+from multigan.plugins.audio.generation.exhibit import nearest
 from multigan.plugins.audio.generation.gan import SoundGAN
 from multigan.plugins.audio.recipe import MelConfig
 from multigan.training.phases import Noise, Step
@@ -197,6 +198,17 @@ def test_recipes_play(name, tmp_path):
     samples = [path.name for path in (tmp_path / "run" / "samples").iterdir()]
     assert "step-000002.png" in samples and sum(each.endswith(".wav") for each in samples) == 20
     assert multigan.pipeline(tmp_path / "run")(2).waveforms.shape == (2, 1024)
+
+
+def test_a_copy_is_found_however_it_is_shifted():
+    known = torch.randn(6, 4, 20)
+    copy = known[3].roll(2, dims=1)
+    copy[:, :2] = known[3, :, :1]
+    distance, which = nearest(torch.stack([copy, known[3] + 0.5]), known)
+    assert which.tolist() == [3, 3]
+    # Two frames of twenty were pushed out at one end and may differ.
+    assert distance[0] < 0.7 and distance[1] == pytest.approx(0.5, abs=1e-3)
+    assert nearest(torch.randn(1, 4, 20), known)[0] > 0.9
 
 
 class Buzz(Network):
