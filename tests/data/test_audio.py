@@ -181,7 +181,7 @@ def test_writing_is_exact_and_clips(tmp_path):
     for bad in (np.array([0.0, np.nan]), np.zeros((2, 2, 2))):
         with pytest.raises(ValueError, match="finite"):
             wav_bytes(bad, 8000)
-    with pytest.raises(DataError, match="end in .wav"):
+    with pytest.raises(DataError, match=r"end in \.wav"):
         write_sound(tmp_path / "a.mp3", stereo, 8000)
 
 

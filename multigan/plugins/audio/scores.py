@@ -27,7 +27,7 @@ from multigan.plugins.audio.judge import Judge
 NEIGHBOURS = 5
 SPLITS = 10
 SMALLEST_SPLIT = 100  # sounds; fewer and the score of a part says nothing
-CHUNK = 250  # sounds that are held at once
+CHUNK = 250  # clips that are held at once
 LONGEST = 60.0  # seconds of a sound that are looked at
 
 SILENT = 1e-3  # peak, -60 dB
@@ -97,20 +97,20 @@ def listen(folder: Path, judge: Judge, *, labels: str, limit: int | None = None)
     asked, unreadable, checks = [], [], []
     features, probabilities = [], []
     for start in range(0, len(paths), CHUNK):
-        sounds = []
+        waves = []
         for path in paths[start : start + CHUNK]:
             try:
                 sound = read_sound(path, duration=LONGEST)
             except DataError as error:
                 unreadable.append(str(error))
                 continue
-            sounds.append(sound)
+            waves.append(judge.pipe.prepare(sound))
             checks.append(sanity(sound))
             found = re.search(labels, path.name)
             known = found is not None and found[1] in judge.classes
             asked.append(judge.classes.index(found[1]) if found is not None and known else -1)
-        if sounds:
-            heard = judge.pipe(sounds)
+        if waves:
+            heard = judge.pipe.hear(torch.stack(waves))
             features.append(heard.features)
             probabilities.append(heard.probabilities)
     if not features:

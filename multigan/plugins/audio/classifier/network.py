@@ -1,9 +1,10 @@
 """The classifier: a log-mel spectrogram, five convolutions, attention over time, a linear layer.
 
 How loud a sound is and how much silence stands around it must not matter, since generated clips
-differ from recorded ones in both. So the spectrogram is taken relative to its loudest place, where
-60 dB below and less are 0: silence then looks like the zeros that convolutions pad with. And the
-features are a mean over time in which silent frames have hardly any weight.
+differ from recorded ones in both. So a sound is brought to a peak of 1, and its spectrogram taken
+relative to the loudest place, where 61 dB below and less are 0: silence then looks like the zeros
+that convolutions pad with. And the features are a mean over time in which silent frames have hardly
+any weight.
 
 Shape suffixes: B sounds, T samples, M bands, L frames, D features, K classes.
 """
@@ -19,6 +20,7 @@ from multigan.plugins.audio.recipe import MelConfig
 
 RANGE = 7.0  # nepers from the loudest place down to what counts as silence, 61 dB
 FAINT = 1e-4  # weight of a silent frame
+SILENT = 1e-3  # peak, -60 dB: what is fainter stays faint
 
 
 class Classifier(Network):
@@ -78,7 +80,7 @@ class Classifier(Network):
 
     def spectrogram(self, x_BT: Tensor) -> Tensor:
         """(B, M, L) in [0, 1]: 1 is the loudest place, 0 is 61 dB below or silence."""
-        y_BML = self.log_mel(x_BT)
+        y_BML = self.log_mel(x_BT / x_BT.abs().amax(1, keepdim=True).clamp(min=SILENT))
         loudest_B11 = y_BML.amax((1, 2), keepdim=True).clamp(min=FLOOR_LOG + RANGE)
         return F.relu(1 + (y_BML - loudest_B11) / RANGE)
 

@@ -64,7 +64,6 @@ class ClassifierPipeline(Pipeline):
         self.rate, self.length = int(facts["rate"]), int(facts["length"])
         self.trim = bool(facts["trim"])
 
-    @torch.inference_mode()
     def __call__(self, sounds: SoundInput | Sequence[SoundInput]) -> ClassifierOutput:
         """Names one sound or several; of long ones, the middle is heard.
 
@@ -76,11 +75,22 @@ class ClassifierPipeline(Pipeline):
             DataError: something that is not a sound.
         """
         prepared = [self.prepare(sound) for sound in _listed(sounds)]
-        features = [torch.zeros(0, self.classifier.head.in_features)]
-        for start in range(0, len(prepared), CHUNK):
-            waves_NT = torch.stack(prepared[start : start + CHUNK]).to(self.device)
-            features.append(self.classifier.features(waves_NT))
-        features_ND = torch.cat([part.to(self.device) for part in features])
+        return self.hear(torch.stack(prepared) if prepared else torch.zeros(0, self.length))
+
+    @torch.inference_mode()
+    def hear(self, waves_NT: Tensor) -> ClassifierOutput:
+        """Names clips as `prepare` makes them.
+
+        Args:
+            waves_NT: (N, length) in [-1, 1].
+        """
+        features = [
+            self.classifier.features(part.to(self.device))
+            for part in waves_NT.split(CHUNK)
+            if len(part)
+        ]
+        nothing = torch.zeros(0, self.classifier.head.in_features, device=self.device)
+        features_ND = torch.cat([nothing, *features])
         probabilities_NK = self.classifier.head(features_ND).float().softmax(1).cpu()
         names = tuple(self.classes[int(i)] for i in probabilities_NK.argmax(1))
         return ClassifierOutput(names, probabilities_NK, features_ND.float().cpu())

@@ -31,14 +31,14 @@ class ClassifierAugment(Section):
 
     shift: Fraction = Field(0.3, description="later by up to this share of the clip")
     speed: Fraction = Field(0.12, description="faster or slower by up to this share, and higher")
-    noise: NonNegative = Field(0.05, description="white noise of up to this share of the peak")
+    noise: NonNegative = Field(0.2, description="white noise of up to this share of the peak")
     mask: Fraction = Field(0.06, description="a stretch of up to this share is silenced")
 
 
 class ClassifierSteps(Section):
     """Length of the stage."""
 
-    training: PositiveInt = 1200
+    training: PositiveInt = 900
 
 
 class ClassifierOptimizers(Section):

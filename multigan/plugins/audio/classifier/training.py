@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -19,7 +19,6 @@ from multigan.training.phases import Batch, Losses, Noise, Phase, Preview, Stage
 
 SHOWN = 16
 CHUNK = 250  # sounds at once when evaluating
-HELD_OUT = 500  # at most so many of the endless built-in sounds
 
 
 class ClassifierTraining:
@@ -65,7 +64,8 @@ class ClassifierTraining:
     def preview(self, networks: Mapping[str, nn.Module], noise: Noise) -> Preview:
         """What the classifier sees: spectrograms of varied sounds, low frequencies below."""
         device = noise.generator.device
-        x_BT = _batch(self.train, range(min(SHOWN, len(self.train))))["waveform"]
+        numbers = torch.linspace(0, len(self.train) - 1, SHOWN).round().int().tolist()
+        x_BT = _batch(self.train, numbers)["waveform"]
         shown_BT = varied(x_BT.to(device), noise, self.recipe.augment)
         pictures_BML = networks["classifier"].spectrogram(shown_BT)  # type: ignore[operator]
         return Preview(images=pictures_BML.flip(1)[:, None].float().cpu())
@@ -74,16 +74,12 @@ class ClassifierTraining:
     def evaluate(self, networks: Mapping[str, nn.Module], noise: Noise) -> dict[str, float]:
         """Accuracy on the held-out sounds."""
         device, right = noise.generator.device, 0
-        count = min(len(self.held_out), HELD_OUT) if self._endless else len(self.held_out)
+        count = len(self.held_out)
         for start in range(0, count, CHUNK):
             batch = _batch(self.held_out, range(start, min(start + CHUNK, count)))
             logits_BK = networks["classifier"](batch["waveform"].to(device))
             right += int((logits_BK.argmax(1).cpu() == batch["label"]).sum())
         return {"accuracy": right / count}
-
-    @property
-    def _endless(self) -> bool:
-        return self.held_out.source.make is not None
 
     def model(self) -> dict[str, Any]:
         """The classifier, what it calls its classes, and the sounds that it takes."""
@@ -97,5 +93,5 @@ class ClassifierTraining:
         }
 
 
-def _batch(clips: Dataset[dict[str, Tensor]], numbers: range) -> dict[str, Tensor]:
+def _batch(clips: Dataset[dict[str, Tensor]], numbers: Sequence[int]) -> dict[str, Tensor]:
     return default_collate([clips[number] for number in numbers])

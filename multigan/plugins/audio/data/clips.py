@@ -130,9 +130,15 @@ class Clips(Dataset[dict[str, Tensor]]):
     def _part(self, index: int) -> np.ndarray:
         """Some of a long sound, not of its silence if that can be helped."""
         wanted = self.data.length / self.rate
-        for _ in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):
             start = max(0.0, self._long[index] - wanted) * self._place()
-            part = read_sound(self.names[index], rate=self.rate, start=start, duration=wanted)
+            try:
+                part = read_sound(self.names[index], rate=self.rate, start=start, duration=wanted)
+            except DataError:
+                if attempt == ATTEMPTS - 1:
+                    raise
+                self._long[index] = start  # cut short: the header promises more than there is
+                continue
             if not self.data.trim or np.abs(part.samples).max() >= SILENT:
                 break
         return part.samples[: self.data.length]
@@ -205,7 +211,8 @@ def _synthetic(data: SoundData, split: str) -> Source:
     def make(index: int) -> np.ndarray:
         return synthesise(index, rate=data.rate, length=data.length, split=split)[0]
 
-    numbers = range(data.builtin_size)
+    # There is no end of them; a tenth as many is enough to measure with.
+    numbers = range(data.builtin_size if split == "train" else max(1, data.builtin_size // 10))
     labelled = data.labels == "folder"
     return Source(
         names=[f"{SYNTHETIC}/{split}/{number}" for number in numbers],
