@@ -174,8 +174,9 @@ class AudioPipeline(Pipeline):
         digits = len(str(len(result.waveforms) - 1))
         written = []
         for number, samples_T in enumerate(result.waveforms):
-            label = f"-{result.labels[number]}" if result.labels else ""
-            name = f"{number:0{digits}}{label}.wav".replace("/", "_")
+            # The class in front, where `multigan score audio` looks for what was asked for.
+            label = f"{result.labels[number]}_" if result.labels else ""
+            name = f"{label}{number:0{digits}}.wav".replace("/", "-")
             written.append(write_sound(path / name, samples_T.numpy(), result.rate))
         return written
 

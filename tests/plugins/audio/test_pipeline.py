@@ -85,7 +85,7 @@ def test_files_say_what_is_in_them(tmp_path):
     pipe = waves(classes=("dog", "rain"))
     made = pipe(11)
     written = pipe.save_samples(made, tmp_path / "out")
-    assert [path.name for path in written][:2] == ["00-dog.wav", "01-rain.wav"]
+    assert [path.name for path in written][:2] == ["dog_00.wav", "rain_01.wav"]
     with wave.open(str(written[1])) as sound:
         assert (sound.getframerate(), sound.getnframes()) == (8000, 320)
         samples = np.frombuffer(sound.readframes(320), np.int16) / 32767

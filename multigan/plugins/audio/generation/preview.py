@@ -37,8 +37,8 @@ def show(
     waveforms_BT = to_waveforms(made_B[:HEARD], encoding, vocoder)
     files = {}
     for number, samples_T in enumerate(waveforms_BT):
-        name = f"{number}-{names[number]}" if names else str(number)
-        files[f"{name}.wav".replace("/", "_")] = wav_bytes(samples_T.cpu().numpy(), rate)
+        name = f"{names[number]}_{number}" if names else str(number)
+        files[f"{name}.wav".replace("/", "-")] = wav_bytes(samples_T.cpu().numpy(), rate)
     if isinstance(encoding, Spectrograms):
         mels_BML = encoding.decode(made_B)
     else:
