@@ -312,7 +312,7 @@ def _decoded(
     if len(problems) > decoded:
         raise DataError(f"{path}: the sound is damaged ({problems[0]}); copy or export it again")
     if position is None or position <= first:
-        where = f" after {first / stream.rate:g} s" if position else ""
+        where = f" after {first / stream.rate:g} s" if first else ""
         raise DataError(f"{path}: no sound in it{where}; name a longer one")
 
 

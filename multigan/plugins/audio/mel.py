@@ -18,7 +18,8 @@ from torch import Tensor, nn
 
 from multigan.plugins.audio.recipe import MelConfig
 
-FLOOR = 1e-5  # magnitude; log(1e-5) = -11.5 is silence
+FLOOR = 1e-5  # magnitude of silence
+FLOOR_LOG = math.log(FLOOR)
 
 
 class LogMel(nn.Module):

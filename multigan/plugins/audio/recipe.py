@@ -37,7 +37,7 @@ class SoundData(Section):
         "random", description="the part of a longer sound that is taken; shorter ones are padded"
     )
     memory: NonNegative = Field(1.0, description="gigabytes of decoded sounds to keep")
-    builtin_size: PositiveInt = Field(20_000, description="number of sounds of builtin:sounds")
+    builtin_size: PositiveInt = Field(5000, description="number of sounds of builtin:sounds")
     on_error: Literal["raise", "skip"] = Field("raise", description="what unreadable sounds do")
 
     @model_validator(mode="after")

@@ -9,6 +9,8 @@ from torch.utils.data import default_collate
 
 from multigan.data.audio import wav_bytes
 from multigan.losses.spectral import multi_resolution_stft
+from multigan.metrics.mcd import mel_cepstral_distortion
+from multigan.plugins.audio.griffin_lim import invert_mels
 from multigan.plugins.audio.mel import FLOOR, LogMel
 from multigan.plugins.audio.vocoder.data import open_segments
 from multigan.plugins.audio.vocoder.recipe import VocoderRecipe
@@ -39,15 +41,19 @@ class Evaluation:
         self.real_BT: Tensor = batch["waveform"].to(device)
         given = batch.get("mel")
         self.mel_BMF: Tensor = self.hear(self.real_BT) if given is None else given.to(device)
+        self._baseline: dict[str, float] | None = None
 
     def scores(self, generator: nn.Module) -> dict[str, float]:
-        """``mel-l1`` and ``stft-distance``; the smaller, the nearer."""
-        made_BT = generator(self.mel_BMF)
-        size = self.recipe.mel.n_fft
-        sizes = (size // 2, size, 2 * size)
-        distance = multi_resolution_stft(made_BT, references=self.real_BT, sizes=sizes)
-        mel = l1_loss(self.compare(made_BT), self.compare(self.real_BT))
-        return {"mel-l1": float(mel), "stft-distance": float(distance)}
+        """``mel-l1``, ``mcd`` and ``stft-distance``, the smaller, the nearer; and the baseline's."""
+        if self._baseline is None:
+            iterations = self.recipe.evaluate.griffin_lim
+            self._baseline = {}
+            if iterations:
+                made_BT = invert_mels(self.mel_BMF, self.hear, iterations=iterations)
+                self._baseline = {
+                    f"{name}-griffin-lim": value for name, value in self._distances(made_BT).items()
+                }
+        return self._distances(generator(self.mel_BMF)) | self._baseline
 
     def preview(self, generator: nn.Module, count: int) -> Preview:
         """Real segments above made ones, as spectrograms; and as sounds."""
@@ -60,6 +66,19 @@ class Evaluation:
         }
         pictures = _pictures(torch.cat([self.compare(real_BT), self.compare(made_BT)]))
         return Preview(images=pictures, columns=len(real_BT), files=files)
+
+    def _distances(self, made_BT: Tensor) -> dict[str, float]:
+        size = self.recipe.mel.n_fft
+        made_BMF, real_BMF = self.compare(made_BT), self.compare(self.real_BT)
+        spectra = multi_resolution_stft(
+            made_BT, references=self.real_BT, sizes=(size // 2, size, 2 * size)
+        )
+        mcds = map(mel_cepstral_distortion, made_BMF, real_BMF)
+        return {
+            "mel-l1": float(l1_loss(made_BMF, real_BMF)),
+            "mcd": sum(mcds) / len(made_BMF),
+            "stft-distance": float(spectra),
+        }
 
 
 def _pictures(x_BMF: Tensor) -> Tensor:

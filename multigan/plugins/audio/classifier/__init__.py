@@ -1,0 +1,1 @@
+"""A small classifier of sounds: what generated ones are scored with."""
