@@ -59,7 +59,7 @@ def vocode(
                 made = vocode_file(pipe, job.source, job.target)
                 print(
                     f"{job.target}: {made.duration:.1f} s at {pipe.rate} Hz, "
-                    f"{made.speed:.1f} times faster than real time"
+                    f"{made.speed:.1f} times real time"
                 )
             except MultiganError as error:
                 problems.append(str(error))

@@ -10,14 +10,14 @@ from torch.utils.data import default_collate
 from multigan.data.audio import wav_bytes
 from multigan.losses.spectral import multi_resolution_stft
 from multigan.metrics.mcd import mel_cepstral_distortion
+from multigan.plugins.audio.generation.preview import spectrogram_pictures
 from multigan.plugins.audio.griffin_lim import invert_mels
-from multigan.plugins.audio.mel import FLOOR, LogMel
+from multigan.plugins.audio.mel import LogMel
 from multigan.plugins.audio.vocoder.data import open_segments
 from multigan.plugins.audio.vocoder.recipe import VocoderRecipe
 from multigan.training.phases import Preview
 
 SEED = 0  # of the segments, so that all scores of a run are of the same ones
-LOUD = 1.0  # log-magnitude that is drawn white
 
 
 class Evaluation:
@@ -44,7 +44,7 @@ class Evaluation:
         self._baseline: dict[str, float] | None = None
 
     def scores(self, generator: nn.Module) -> dict[str, float]:
-        """``mel-l1``, ``mcd`` and ``stft-distance``, the smaller, the nearer; and the baseline's."""
+        """``mel-l1``, ``mcd``, ``stft-distance``: the smaller, the nearer; and the baseline's."""
         if self._baseline is None:
             iterations = self.recipe.evaluate.griffin_lim
             self._baseline = {}
@@ -64,7 +64,8 @@ class Evaluation:
             for number, pair in enumerate(zip(real_BT, made_BT, strict=True))
             for kind, sound in zip(("real", "made"), pair, strict=True)
         }
-        pictures = _pictures(torch.cat([self.compare(real_BT), self.compare(made_BT)]))
+        both_BT = torch.cat([real_BT, made_BT])
+        pictures = spectrogram_pictures(self.compare(both_BT))
         return Preview(images=pictures, columns=len(real_BT), files=files)
 
     def _distances(self, made_BT: Tensor) -> dict[str, float]:
@@ -79,10 +80,3 @@ class Evaluation:
             "mcd": sum(mcds) / len(made_BMF),
             "stft-distance": float(spectra),
         }
-
-
-def _pictures(x_BMF: Tensor) -> Tensor:
-    """Log-mels as grey pictures (B, 1, H, W) in [0, 1], low notes at the bottom."""
-    silence = torch.tensor(FLOOR).log()
-    x_BMF = (x_BMF.cpu() - silence) / (LOUD - silence)
-    return x_BMF.clamp(0, 1).flip(1)[:, None].repeat_interleave(2, 2).repeat_interleave(2, 3)

@@ -37,30 +37,30 @@ def plan(paths: list[Path], output: Path | None) -> tuple[list[Job], list[str]]:
         The jobs, and a line for each path that cannot be read.
 
     Raises:
-        DataError: Two results would have the same name, or one would overwrite an input.
+        DataError: One file for several results, two results of the same name, or one that would
+            overwrite an input.
     """
     jobs: list[Job] = []
     problems: list[str] = []
+    alone = output is not None and bool(output.suffix) and not output.is_dir()
+    if output is not None and alone:
+        if output.suffix.lower() != ".wav":
+            raise DataError(f"{output}: sounds are written as WAV; let the name end in .wav")
+        if len(paths) > 1 or paths[0].is_dir():
+            raise DataError(f"{output} is one file, but there are several inputs; name a folder")
     for path in paths:
         try:
             if path.is_dir():
                 root = output or path.with_name(f"{path.resolve().name}-{LABEL}")
                 files = list_files(path, suffixes=(*SUFFIXES, MEL), what="sounds or spectrograms")
-                jobs += [
-                    Job(file, _in(root / file.relative_to(path).parent, file)) for file in files
-                ]
+                for file in files:
+                    jobs.append(Job(file, _in(root / file.relative_to(path).parent, file)))
             elif not path.exists():
                 raise DataError(f"{path} does not exist")
-            elif output is None or output.is_dir() or not output.suffix:
-                jobs.append(Job(path, _in(output or path.parent, path)))
-            elif output.suffix.lower() != ".wav":
-                raise DataError(f"{output}: sounds are written as WAV; let the name end in .wav")
-            elif len(paths) > 1:
-                raise DataError(
-                    f"{output} is one file, but there are several inputs; name a folder"
-                )
-            else:
+            elif output is not None and alone:
                 jobs.append(Job(path, output))
+            else:
+                jobs.append(Job(path, _in(output or path.parent, path)))
         except DataError as error:
             problems.append(str(error))
     sources = {job.source.resolve() for job in jobs}
