@@ -13,6 +13,7 @@ import multigan
 from multigan.config.recipe import load_recipe
 from multigan.data.audio import write_sound
 from multigan.errors import CheckpointError, DataError, RecipeError
+from multigan.plugins.audio.generation.vocoders import load_vocoder
 from multigan.plugins.audio.vocoder.data import open_segments
 from multigan.plugins.audio.vocoder.gan import VocoderGAN
 from multigan.training.phases import Noise, Step
@@ -83,6 +84,11 @@ def test_the_recipe_trains_sees_and_hears(tmp_path: Path) -> None:
     pipe.save(tmp_path / "saved")
     again: Any = multigan.pipeline(tmp_path / "saved")
     torch.testing.assert_close(again(mels).waveforms, pipe(mels).waveforms)
+
+    # As the last part of a generator of spectrograms.
+    assert torch.equal(
+        load_vocoder(str(run), mel=load_recipe("vocoder").mel)(mels), pipe(mels).waveforms
+    )
 
     recipe = load_recipe("vocoder", [*TINY, f"model.start={tmp_path / 'saved'}"])
     started = VocoderGAN(recipe).generator
