@@ -12,8 +12,6 @@ from multigan.errors import MultiganError, PluginError
 
 app = typer.Typer()
 
-SHIPPED = "speech-8k"
-
 
 @app.command()
 def vocode(
@@ -21,8 +19,7 @@ def vocode(
         list[Path], typer.Argument(help="Log-mel spectrograms (.npy), sounds, folders of them.")
     ],
     model: Annotated[
-        str | None,
-        typer.Option(help=f"A vocoder: a run, a model folder, a hub id; default {SHIPPED}."),
+        str | None, typer.Option(help="A vocoder: a run, a model folder or a hub id.")
     ] = None,
     weights: Annotated[
         Path | None,
@@ -34,8 +31,8 @@ def vocode(
     ] = None,
 ) -> None:
     """Make sounds of spectrograms, and copies of sounds: speech.mp3 becomes speech-vocoded.wav."""
-    if model is not None and weights is not None:
-        raise PluginError("say either --model or --weights")
+    if (model is None) == (weights is None):
+        raise PluginError("say which vocoder: --model RUN, or --weights FILE of another project")
     # Mistakes are told before torch is imported, which takes over a second.
     from multigan.plugins.audio.vocoder.targets import plan
 
@@ -51,7 +48,7 @@ def vocode(
         if weights is not None:
             pipe = open_checkpoint(weights, device=device)
         else:
-            pipe = pipeline(model or SHIPPED, device=device)
+            pipe = pipeline(str(model), device=device)
         if not isinstance(pipe, VocoderPipeline):
             raise PluginError(f"{weights or model} is a model of another kind, and no vocoder")
         for job in jobs:

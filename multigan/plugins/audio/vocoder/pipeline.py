@@ -40,7 +40,7 @@ class VocoderOutput:
 class VocoderPipeline(Pipeline):
     """Waveforms of spectrograms.
 
-        pipe = multigan.pipeline("audio", style="speech-8k")
+        pipe = multigan.pipeline("runs/vocoder")
         pipe(mels).waveforms                       # (N, bands, frames), as `pipe.hear` takes them
         pipe.copy("speech.wav").waveforms          # any rate; or samples with their rate
         for piece in pipe.stream("audiobook.mp3"): # (T,), in constant memory

@@ -72,7 +72,7 @@ def test_folders_keep_their_shape(cli: Any, model: Path, files: Path, tmp_path: 
         (["in/tone.wav", "in/deeper/mel.npy", "-o", "out.wav"], "name a folder"),
         (["in/tone.wav", "-o", "in/tone.wav"], "would overwrite an input"),
         (["in/tone.wav", "in/../in/tone.wav", "-o", "out"], "would both become"),
-        (["in/tone.wav", "--weights", "x.pth"], "either --model or --weights"),
+        (["in/tone.wav", "--weights", "x.pth"], "say which vocoder: --model RUN, or"),
         (["notes.wav"], "notes.wav: not a sound"),
         (["tall.npy"], "this model hears (8, frames)"),
         (["empty"], "no sounds or spectrograms in it"),
