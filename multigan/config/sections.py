@@ -58,10 +58,13 @@ class OptimizerConfig(Section):
     eps: PositiveFloat = 1e-8
     momentum: Fraction = Field(0.0, description="for sgd and rmsprop")
     weight_decay: NonNegative = 0.0
-    schedule: Literal["constant", "linear", "cosine"] = Field(
-        "constant", description="how the learning rate falls to zero after `hold`"
+    schedule: Literal["constant", "linear", "cosine", "exponential"] = Field(
+        "constant", description="how the learning rate falls to `end` after `hold`"
     )
     hold: Fraction = Field(0.0, description="share of the updates before the schedule begins")
+    end: Fraction = Field(
+        0.0, description="share of the learning rate that is left; exponential needs some"
+    )
     warmup: Count = Field(0, description="updates over which the learning rate rises from zero")
     clip: NonNegative = Field(0.0, description="largest gradient norm; 0 clips nothing")
     clip_weights: NonNegative = Field(
@@ -73,6 +76,12 @@ class OptimizerConfig(Section):
     average_gradients: Count = Field(
         0, description="update with the mean gradient of so many batches; 0 and 1 take the last"
     )
+
+    @model_validator(mode="after")
+    def _never_zero(self) -> OptimizerConfig:
+        if self.schedule == "exponential" and not self.end:
+            raise ValueError("exponential never comes to zero: say which share is left, end=0.05")
+        return self
 
 
 class EMAConfig(Section):

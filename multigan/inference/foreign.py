@@ -7,11 +7,13 @@ Whose layout they have, each plugin says for itself (`multigan.plugin.Plugin.imp
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -33,6 +35,18 @@ WRAPPERS = (
 PREFIXES = ("module.", "_orig_mod.")  # of DataParallel and torch.compile
 SHOWN = 4  # tensors in the message about an unknown layout
 NESTED = 4  # wrappers around wrappers
+SETTINGS = "config.json"  # where some projects say beside the weights what these do not tell
+LONGEST = 1_000_000  # bytes of it
+
+
+class Checkpoint(dict[str, Tensor]):
+    """Named tensors.
+
+    Attributes:
+        settings: What config.json in the same folder says; empty without one that can be read.
+    """
+
+    settings: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -95,7 +109,7 @@ def open_checkpoint(file: Path, *, device: str | torch.device | None = None) -> 
     return made.to(device) if device is not None else made
 
 
-def read_state(file: Path) -> dict[str, Tensor]:
+def read_state(file: Path) -> Checkpoint:
     """The named tensors of a checkpoint, out of their wrappers and without their prefixes.
 
     Args:
@@ -115,7 +129,9 @@ def read_state(file: Path) -> dict[str, Tensor]:
     for key, tensor in tensors.items():
         if tensor.is_floating_point() and not tensor.isfinite().all():
             raise CheckpointError(f"{file}: {key} is not finite; that training had diverged")
-    return tensors
+    checkpoint = Checkpoint(tensors)
+    checkpoint.settings = _settings(file.with_name(SETTINGS))
+    return checkpoint
 
 
 def _recognise(file: Path) -> tuple[Plugin, Imported]:
@@ -142,6 +158,16 @@ def _recognise(file: Path) -> tuple[Plugin, Imported]:
         f"{file} has a layout that no plugin knows: {len(tensors)} tensors, the first are "
         f"{', '.join(first)}; known are {', '.join(known) or 'none'} (multigan list imports)"
     )
+
+
+def _settings(file: Path) -> Mapping[str, Any]:
+    try:
+        if file.stat().st_size > LONGEST:
+            return {}
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):  # most such files belong to something else
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def _load(file: Path) -> Any:

@@ -115,11 +115,16 @@ class Group:
         rise = min(1.0, (update + 1) / config.warmup) if config.warmup else 1.0
         done = update / max(1, self.total)
         fall = min(1.0, max(0.0, (done - config.hold) / max(1e-9, 1.0 - config.hold)))
-        if config.schedule == "linear":
-            return rise * (1.0 - fall)
-        if config.schedule == "cosine":
-            return rise * 0.5 * (1.0 + math.cos(math.pi * fall))
-        return rise
+        match config.schedule:
+            case "linear":
+                left = 1.0 - fall
+            case "cosine":
+                left = 0.5 * (1.0 + math.cos(math.pi * fall))
+            case "exponential":
+                return rise * config.end**fall
+            case _:
+                return rise
+        return rise * (config.end + (1.0 - config.end) * left)
 
     def tensors(self) -> dict[str, Tensor]:
         """The optimiser's moments, by parameter name."""

@@ -54,7 +54,18 @@ def update(group: Group, network: nn.Linear, gradient: float = 1.0) -> float:
     ],
 )
 def test_schedules_are_their_closed_forms(schedule: str, hold: float, expected: Any) -> None:
-    group, network = make(steps=20, schedule=schedule, hold=hold, lr=0.1, name="sgd")
+    _moves_as(expected, schedule=schedule, hold=hold)
+
+
+def test_schedules_may_end_above_zero() -> None:
+    _moves_as(lambda done: 0.25**done, schedule="exponential", end=0.25)
+    _moves_as(lambda done: 0.4 + 0.6 * (1.0 - done), schedule="linear", end=0.4)
+    with pytest.raises(ValueError, match="which share is left"):
+        OptimizerConfig(schedule="exponential")
+
+
+def _moves_as(expected: Any, **config: Any) -> None:
+    group, network = make(steps=20, lr=0.1, name="sgd", **config)
     for done in range(20):
         before = network.weight.detach().clone()
         update(group, network)
