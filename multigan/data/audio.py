@@ -13,23 +13,20 @@ import io
 import os
 import wave
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 
-from multigan.data.files import list_files, reason, write_atomic
+from multigan.data.audio_decoder import cut, decoded, opened, resampled
+from multigan.data.files import list_files, write_atomic
 from multigan.errors import DataError
 
 SUFFIXES = (
     ".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".aif", ".aiff", ".au",
     ".caf", ".mka", ".wma",
 )  # fmt: skip
-LARGEST_RATE = 768_000  # numbers a second; WAV headers can claim any
-PRE_ROLL = 0.2  # seconds: MP3, AAC and Opus need what comes before a place to decode it rightly
 FRAME = 0.01  # seconds whose loudness is looked at when silence is trimmed
 
 
@@ -112,15 +109,15 @@ def stream_sound(
         DataError: as in `read_sound`.
     """
     path = Path(path)
-    with _opened(path) as (container, stream):
+    with opened(path) as (container, stream):
         source = stream.rate
         size = max(1, round(block * (rate or source)))
         pending, held = [], 0
         first, last = round(start * source), None
         if duration is not None:
             last = first + round(duration * source)
-        parts = _cut(_decoded(container, stream, path, first), first, last)
-        for part in parts if rate in (None, source) else _resampled(parts, source, rate):
+        parts = cut(decoded(container, stream, path, first), first, last)
+        for part in parts if rate in (None, source) else resampled(parts, source, rate):
             pending.append(part)
             held += len(part)
             if held >= size:
@@ -138,7 +135,7 @@ def sound_info(path: str | os.PathLike[str]) -> SoundInfo:
     Raises:
         DataError: as in `read_sound`.
     """
-    with _opened(Path(path)) as (container, stream):
+    with opened(Path(path)) as (container, stream):
         if stream.duration and stream.time_base:
             seconds = stream.duration * stream.time_base
         else:
@@ -242,114 +239,4 @@ def resample(samples: np.ndarray, source: int, target: int) -> np.ndarray:
     samples = np.ascontiguousarray(samples, dtype=np.float32)
     if source == target or not len(samples):
         return samples
-    return np.concatenate(list(_resampled(iter([samples]), source, target)))
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[tuple[av.container.InputContainer, av.AudioStream]]:
-    if not path.exists():
-        raise DataError(f"{path}: no such file; check the path")
-    if not path.is_file():
-        raise DataError(f"{path}: is not a file; name a sound")
-    if path.stat().st_size == 0:
-        raise DataError(f"{path}: the file is empty; copy or export it again")
-    try:
-        # A path that begins with "http:" or "concat:" would otherwise be taken for a protocol.
-        container = av.open(f"file:{path}", metadata_errors="replace")
-    except PermissionError:
-        raise DataError(f"{path}: no permission to read it; change its permissions") from None
-    except (av.FFmpegError, OSError) as error:
-        why = f"not a sound that can be read, or damaged ({reason(error)})"
-        raise DataError(f"{path}: {why}; use WAV, FLAC, MP3, OGG or M4A") from error
-    with container:
-        if not container.streams.audio:
-            raise DataError(f"{path}: no sound in it; name a file with one")
-        stream = container.streams.audio[0]
-        if stream.codec_context is None:
-            raise DataError(f"{path}: its codec is not known here; convert it to WAV or FLAC first")
-        if not 0 < (stream.rate or 0) <= LARGEST_RATE or not stream.codec_context.channels:
-            raise DataError(f"{path}: damaged: {stream.rate} samples a second; export it again")
-        yield container, stream
-
-
-def _decoded(
-    container: av.container.InputContainer, stream: av.AudioStream, path: Path, first: int
-) -> Iterator[tuple[int, np.ndarray]]:
-    """(number of the first sample, samples of one channel), from before ``first`` on.
-
-    Packets that cannot be decoded are passed over, as players do.
-    """
-    tick, begin = stream.time_base or Fraction(1, stream.rate), stream.start_time or 0
-    if first:
-        place = int(max(0.0, first / stream.rate - PRE_ROLL) / tick)
-        try:
-            container.seek(begin + place, stream=stream)
-        except (av.FFmpegError, OSError):
-            container.seek(0)  # no index: what comes before is decoded and left out
-    position, decoded, problems = None, 0, []
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets, None)
-        except (av.FFmpegError, OSError) as error:
-            problems.append(reason(error))
-            packet = None
-        if packet is None:
-            break
-        try:
-            frames = stream.decode(packet)
-        except (av.FFmpegError, OSError) as error:
-            problems.append(reason(error))
-            continue
-        for frame in frames:
-            if position is None:  # counted from there on: Matroska rounds times to milliseconds
-                ticks = (frame.pts or begin) - begin
-                position = max(0, round(ticks * tick * stream.rate))
-            samples = _one_channel(frame, path)
-            yield position, samples
-            position += len(samples)
-        decoded += bool(frames)
-    if len(problems) > decoded:
-        raise DataError(f"{path}: the sound is damaged ({problems[0]}); copy or export it again")
-    if position is None or position <= first:
-        where = f" after {first / stream.rate:g} s" if first else ""
-        raise DataError(f"{path}: no sound in it{where}; name a longer one")
-
-
-def _cut(
-    parts: Iterator[tuple[int, np.ndarray]], first: int, last: int | None
-) -> Iterator[np.ndarray]:
-    """Samples first to last, counted from the beginning of the file."""
-    for position, samples in parts:
-        if last is not None and position >= last:
-            return
-        kept = samples[max(0, first - position) : None if last is None else last - position]
-        if len(kept):
-            yield kept
-
-
-def _one_channel(frame: av.AudioFrame, path: Path) -> np.ndarray:
-    """The mean of a frame's channels, float32 in [-1, 1]."""
-    given = frame.to_ndarray()
-    if not frame.format.is_planar:
-        given = given.reshape(-1, len(frame.layout.channels)).T
-    if given.dtype.kind == "u":
-        given = (given.astype(np.float32) - 128) / 128
-    elif given.dtype.kind == "i":  # 24 bits are the upper ones of 32
-        given = given.astype(np.float64) / 2 ** (8 * given.dtype.itemsize - 1)
-    mixed = given.mean(0)
-    if not np.isfinite(mixed).all():
-        raise DataError(f"{path}: holds numbers that are not finite; export it again")
-    return np.clip(mixed, -1, 1).astype(np.float32)
-
-
-def _resampled(parts: Iterator[np.ndarray], source: int, target: int) -> Iterator[np.ndarray]:
-    """Band-limited, and in step with the input: FFmpeg makes up for the delay of its filter."""
-    change = av.AudioResampler(format="flt", layout="mono", rate=target)
-    for samples in parts:
-        frame = av.AudioFrame.from_ndarray(samples[None], format="flt", layout="mono")
-        frame.rate = source
-        for made in change.resample(frame):
-            yield np.clip(made.to_ndarray()[0], -1, 1)
-    for made in change.resample(None):
-        yield np.clip(made.to_ndarray()[0], -1, 1)
+    return np.concatenate(list(resampled(iter([samples]), source, target)))

@@ -100,6 +100,19 @@ def test_equal_sets_and_names_that_ask_for_nothing(cli, tmp_path, judge_folder):
         open_judge("digits")
 
 
+def test_the_shipped_judge(tmp_path):
+    judge = open_judge("spoken-digits")
+    assert judge.name == "spoken-digits" and judge.classes == tuple("0123456789")
+    assert judge.protocol.startswith("8192 samples at 8000 Hz, without the silence around it, 128")
+    for name in ("7_a_1.wav", "7_a_2.wav", "x_a_3.wav"):
+        write_sound(tmp_path / name, kind(4), 8000)
+    heard = listen(tmp_path, judge, labels="^([0-9])_")
+    assert sorted(heard.asked.tolist()) == [-1, 7, 7] and heard.labelled == 2
+    torch.testing.assert_close(heard.probabilities.sum(1), torch.ones(3))
+    quiet = judge.pipe(0.01 * kind(4)).probabilities
+    torch.testing.assert_close(quiet[0], heard.probabilities[0], atol=0.02, rtol=0)
+
+
 def test_sanity():
     time = np.arange(8000) / 8000
     noise = 0.1 * np.random.default_rng(0).normal(size=8000)
