@@ -22,6 +22,7 @@ from multigan.plugins.audio.generation.encoding import (
     spectrograms_from_facts,
     to_waveforms,
 )
+from multigan.plugins.audio.generation.labels import first_part, in_turn, members
 
 CHUNK = 64  # sounds generated at once
 PAUSE = 0.2  # seconds between sounds that are written into one file
@@ -89,7 +90,8 @@ class AudioPipeline(Pipeline):
         Args:
             count: how many. The first sounds of more are the same sounds.
             seed: the same seed gives the same sounds.
-            labels: a class by name or number, or one for each sound; None takes all in turn.
+            labels: a class by name or number, or one for each sound; None takes all in turn. Of
+                classes like "7_jackson", "7" means all that begin so, in turn.
             truncation: leaves out latents beyond so many deviations (of uniform latents, beyond
                 such a share of their range): the smaller, the more typical and alike the sounds.
 
@@ -129,7 +131,7 @@ class AudioPipeline(Pipeline):
             count: sounds that the way passes.
             steps: sounds from one to the next.
             seed: of these.
-            label: the class of all; the first one if there are several.
+            label: the class of all, the first one that is meant if there are several.
             truncation: as above.
 
         Returns:
@@ -147,8 +149,10 @@ class AudioPipeline(Pipeline):
         )
         shares_S = torch.arange(steps) / steps
         way_BZ = torch.cat([self._way(stops_BZ.roll(-i, 0)[:2], shares_S) for i in range(count)])
-        chosen: Label | None = label if label is not None or not self.classes else 0
-        return self.decode(way_BZ, self._numbers(chosen, len(way_BZ)))
+        chosen: Label | None = 0 if self.classes else None
+        if label is not None and self.classes:
+            chosen = self._number(label, 0)
+        return self.decode(way_BZ, self._numbers(label if chosen is None else chosen, len(way_BZ)))
 
     @torch.inference_mode()
     def decode(self, latents_BZ: Tensor, labels_B: Tensor | None = None) -> AudioOutput:
@@ -208,7 +212,7 @@ class AudioPipeline(Pipeline):
         }
         if self.classes:
             for example, count in zip(examples, counts, strict=True):
-                example["labels"] = torch.arange(count) % len(self.classes)
+                example["labels"] = torch.tensor(in_turn(self.classes, count))
             notes["classes"] = json.dumps(self.classes, ensure_ascii=False)
         output = "waveform"
         if not isinstance(self.encoding, Waveforms):
@@ -235,19 +239,20 @@ class AudioPipeline(Pipeline):
                 raise PluginError("this model was trained without labels; leave the label out")
             return None
         if labels is None:
-            return torch.arange(count) % len(self.classes)
+            return torch.tensor(in_turn(self.classes, count))
         given = [labels] * count if isinstance(labels, str | int) else list(labels)
         if len(given) != count:
             raise PluginError(f"{len(given)} labels for {count} sounds; give one for each")
-        return torch.tensor([self._number(label) for label in given])
+        return torch.tensor([self._number(label, turn) for turn, label in enumerate(given)])
 
-    def _number(self, label: Label) -> int:
+    def _number(self, label: Label, turn: int) -> int:
         if isinstance(label, int) and 0 <= label < len(self.classes):
             return label
-        if str(label) not in self.classes:
-            hint = suggestion(str(label), self.classes)
-            raise PluginError(f"this model has no class '{label}'{hint}")
-        return self.classes.index(str(label))
+        meant = members(self.classes, str(label))
+        if not meant:
+            known = dict.fromkeys([*map(first_part, self.classes), *self.classes])
+            raise PluginError(f"this model has no class '{label}'{suggestion(str(label), known)}")
+        return meant[turn % len(meant)]
 
 
 def draw_latents(

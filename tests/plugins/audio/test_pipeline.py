@@ -57,6 +57,17 @@ def test_labels_by_name_number_list_or_in_turn():
         waves()(1, labels="dog")
 
 
+def test_classes_of_two_parts():
+    """All first parts come in turn, and a first part alone means its classes in turn."""
+    pipe = waves(classes=("0_ann", "0_bob", "1_ann", "1_bob", "2_bob"))
+    assert pipe(6).labels == ("0_ann", "1_bob", "2_bob", "0_bob", "1_ann", "2_bob")
+    assert pipe(3, labels="1").labels == ("1_ann", "1_bob", "1_ann")
+    assert pipe(2, labels="1_bob").labels == ("1_bob", "1_bob")
+    assert pipe.interpolate(2, steps=2, label="1").labels == ("1_ann",) * 4
+    with pytest.raises(PluginError, match="no class '3'"):
+        pipe(1, labels="3")
+
+
 def test_truncated_latents_are_those_of_a_truncated_distribution():
     plain, tame = draw_latents(400, 50, seed=0), draw_latents(400, 50, seed=0, truncation=0.7)
     assert (tame.flatten()[plain.flatten().argsort()].diff() >= 0).all()

@@ -6,10 +6,12 @@ import torch
 from torch import Tensor
 
 from multigan.data.audio import Sound
+from multigan.errors import DataError
 from multigan.metrics.frechet import FeatureStatistics, frechet_distance
 from multigan.plugins.audio.data.clips import open_clips
 from multigan.plugins.audio.generation.data import some_clips
 from multigan.plugins.audio.generation.encoding import Spectrograms
+from multigan.plugins.audio.generation.labels import first_part
 from multigan.plugins.audio.generation.recipe import SoundGANRecipe
 from multigan.plugins.audio.judge import open_judge
 from multigan.plugins.audio.recipe import MelConfig
@@ -36,6 +38,8 @@ class Evaluation:
         self.rate = recipe.data.rate
         self.spectra = Spectrograms(MelConfig(rate=self.rate), range_db=AUDIBLE)
         held_out = open_clips(recipe.data, "validation")
+        if len(held_out) < 2:
+            raise DataError(f"{recipe.data.source}: scores need two held-out sounds at least")
         real = some_clips(held_out, recipe.evaluate.samples, seed=recipe.seed)
         self.real = self._statistics(real["waveform"])
         self.judge = open_judge(name) if name else None
@@ -64,7 +68,8 @@ class Evaluation:
         if self.judge is None:
             return None
         known = self.judge.classes
-        numbers = [known.index(name) if name in known else -1 for name in self.classes]
+        parts = [name if name in known else first_part(name) for name in self.classes]
+        numbers = [known.index(part) if part in known else -1 for part in parts]
         asked_N = torch.full((len(waveforms_NT),), -1)
         if labels_N is not None:
             asked_N = torch.tensor(numbers)[labels_N.cpu()]

@@ -34,6 +34,7 @@ from multigan.plugins.audio.generation.data import some_clips
 from multigan.plugins.audio.generation.encoding import Spectrograms, Waveforms, to_waveforms
 from multigan.plugins.audio.generation.evaluation import Evaluation
 from multigan.plugins.audio.generation.exhibit import write_neighbours
+from multigan.plugins.audio.generation.labels import in_turn
 from multigan.plugins.audio.generation.preview import show
 from multigan.plugins.audio.generation.recipe import SoundGANRecipe, SpecGANRecipe, WaveGANModel
 from multigan.plugins.audio.generation.vocoders import load_vocoder
@@ -266,7 +267,7 @@ class SoundGAN:
         latents_BZ = self.latents(count, noise)
         labels_B = None
         if self.classes:
-            labels_B = torch.arange(count, device=latents_BZ.device) % len(self.classes)
+            labels_B = torch.tensor(in_turn(self.classes, count), device=latents_BZ.device)
         parts = []
         for start in range(0, count, CHUNK):
             some = slice(start, start + CHUNK)

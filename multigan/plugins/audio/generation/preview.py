@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from multigan.data.audio import wav_bytes
 from multigan.plugins.audio.generation.encoding import Spectrograms, Waveforms, to_waveforms
+from multigan.plugins.audio.generation.labels import first_part
 from multigan.plugins.audio.mel import LogMel
 from multigan.plugins.audio.recipe import MelConfig
 from multigan.training.phases import Preview
@@ -25,13 +26,14 @@ def show(
     names: Sequence[str],
     rate: int,
 ) -> Preview:
-    """A picture of all, a column for each class if there are few, and the first ones as sounds.
+    """A picture of all, and the first ones as sounds.
 
     Args:
         made_B: what a generator made, see `encoding`.
         encoding: of the generator.
         vocoder: see `to_waveforms`.
-        names: the class of each one; empty without classes.
+        names: the class of each one; empty without classes. If there are few (of two parts, few
+            first parts, see `labels`), each one has a column.
         rate: samples a second.
     """
     waveforms_BT = to_waveforms(made_B[:HEARD], encoding, vocoder)
@@ -43,7 +45,7 @@ def show(
         mels_BML = encoding.decode(made_B)
     else:
         mels_BML = LogMel(MelConfig(rate=rate)).to(made_B.device)(made_B[:, 0])
-    columns = len(dict.fromkeys(names))
+    columns = len({first_part(name) for name in names})
     fits = 0 < columns <= len(made_B) // 4
     whole = len(made_B) // columns * columns if fits else len(made_B)
     return Preview(

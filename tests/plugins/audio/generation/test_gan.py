@@ -24,7 +24,7 @@ from multigan.training.phases import Noise, Step
 from multigan.training.train import train
 
 TINY = {"width": 2, "discriminator_width": 2, "latents": 6, "label_size": 3}
-DATA = {"source": "builtin:sounds", "builtin_size": 12}
+DATA = {"source": "builtin:sounds", "builtin_size": 30}
 
 
 def recipe(method="specgan", **sections):
@@ -189,7 +189,7 @@ def test_what_does_not_fit_is_told_at_once(method, sections, problem):
 @pytest.mark.parametrize("name", ["audiogan", "audiogan-digits"])
 def test_recipes_play(name, tmp_path):
     overrides = [
-        "data.source=builtin:sounds", "data.length=1024", "data.builtin_size=20",
+        "data.source=builtin:sounds", "data.length=1024", "data.builtin_size=30",
         "data.labels=folder", "data.held_out=", "data.crop=random",
         "evaluate.judge=", "model.width=2", "model.discriminator_width=2", "steps.adversarial=2",
         "train.batch_size=4", "train.precision=fp32", "evaluate.samples=8", "train.trackers=[]",
