@@ -21,7 +21,8 @@ def load_vocoder(name: str, *, mel: MelConfig) -> nn.Module:
         PluginError: it is no vocoder, or one for other spectrograms.
     """
     pipe = pipeline(name)
-    if pipe.facts.get("method") != "vocoder" or "generator" not in pipe.components:
+    known = pipe.facts.get("method") in ("vocoder", "hifi-gan")  # ours, or an imported one
+    if not known or "generator" not in pipe.components:
         raise PluginError(f"model.vocoder={name} is no vocoder; name one, or leave it empty")
     own = MelConfig(**pipe.facts["mel"])
     if own != mel:
