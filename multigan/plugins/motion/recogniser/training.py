@@ -1,0 +1,108 @@
+"""Training a recogniser: no adversary, so one network and one phase."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from multigan.errors import DataError
+from multigan.plugins.motion.data import Windows, open_clips
+from multigan.plugins.motion.networks.recogniser import MotionRecogniser
+from multigan.plugins.motion.recipe import RecogniserRecipe
+from multigan.plugins.motion.statistics import fit_scale
+from multigan.training.phases import Batch, Losses, Noise, Phase, Preview, Stage, Step
+
+
+class RecogniserTraining:
+    """Learns to name windows, and to redraw them from a few numbers.
+
+    Raises:
+        DataError: fewer than two actions, or no windows.
+    """
+
+    def __init__(self, recipe: RecogniserRecipe) -> None:
+        self.recipe = recipe
+        clips = open_clips(recipe.data)
+        self.codec, self.actions = clips.codec, clips.actions
+        if len(self.actions) < 2:
+            raise DataError(
+                f"{recipe.data.source}: {len(self.actions)} action; a recogniser needs two at "
+                "least, each a folder of clips"
+            )
+        kind: dict[str, Any] = {"frames": recipe.data.window, "mirror": recipe.data.mirror}
+        self.windows = Windows(clips.train, self.codec, self.actions, **kind)
+        usable = [m for m in clips.held_out if len(m) >= recipe.data.window]
+        present = sorted({motion.action for motion in usable})
+        self.held_out = Windows(usable, self.codec, present, **kind) if usable else None
+        self.present = torch.tensor([self.actions.index(name) for name in present])
+        network = MotionRecogniser(
+            seen=self.codec.seen_width,
+            classes=len(self.actions),
+            frames=recipe.data.window,
+            width=recipe.model.width,
+            features=recipe.model.features,
+        )
+        fit_scale(network.mean_C, network.std_C, self._seen(self.windows))
+        self.networks = nn.ModuleDict({"recogniser": network})
+        self.memory = nn.ModuleDict()
+        self.groups = {"recogniser": ("recogniser",)}
+        self.averaged = ("recogniser",)
+
+    def stages(self) -> tuple[Stage, ...]:
+        """One stretch."""
+        phase = Phase("recogniser", "recogniser", self.recognise)
+        return (Stage("training", self.recipe.steps.training, (phase,)),)
+
+    def recognise(self, batch: Batch, step: Step) -> Losses:
+        """Cross-entropy and squared error, from windows with noise on them."""
+        network, loss = self.networks["recogniser"], self.recipe.loss
+        clean_BTC = network.normalised(self.codec.seen(batch["motion"])[0])
+        noisy_BTC = clean_BTC + loss.noise * step.noise.normal(*clean_BTC.shape)
+        features_BE = network(noisy_BTC)
+        losses = {"cross-entropy": F.cross_entropy(network.logits(features_BE), batch["label"])}
+        if loss.reconstruction:
+            error = F.mse_loss(network.redrawn(features_BE), clean_BTC)
+            losses["reconstruction"] = loss.reconstruction * error
+        return losses
+
+    def dataset(self) -> Dataset[Any]:
+        """Windows of all clips but those that are held out."""
+        return self.windows
+
+    def preview(self, networks: Mapping[str, nn.Module], noise: Noise) -> Preview:
+        """Nothing to see."""
+        return Preview()
+
+    @torch.no_grad()
+    def evaluate(self, networks: Mapping[str, nn.Module], noise: Noise) -> dict[str, float]:
+        """Accuracy and error on held-out clips."""
+        if self.held_out is None:
+            return {}
+        network: Any = networks["recogniser"]
+        x_NTC = network.normalised(self._seen(self.held_out).to(noise.generator.device))
+        features_NE = network(x_NTC)
+        found_N = network.logits(features_NE).argmax(1).cpu()
+        right = found_N == self.present[self.held_out.labels]
+        return {
+            "action-accuracy": float(right.float().mean()),
+            "motion-reconstruction": float(F.mse_loss(network.redrawn(features_NE), x_NTC)),
+        }
+
+    def model(self) -> dict[str, Any]:
+        """The network, what it calls the actions, and how motions are put into numbers."""
+        return {
+            "networks": ["recogniser"],
+            "actions": list(self.actions),
+            "codec": self.codec.facts(),
+        }
+
+    @torch.no_grad()
+    def _seen(self, windows: Windows, most: int = 1000) -> Tensor:
+        """Of windows spread over the set."""
+        chosen = torch.linspace(0, len(windows) - 1, min(most, len(windows))).long()
+        return self.codec.seen(windows.batch(chosen)["motion"])[0]
