@@ -88,9 +88,7 @@ def resample(motion: Motion, *, fps: float) -> Motion:
         after = (before + 1).clamp(max=len(motion) - 1)
         share = times - before
         root = torch.lerp(motion.root[before], motion.root[after], share[:, None])
-        rotations = between(
-            motion.rotations[before], motion.rotations[after], share=share[:, None]
-        )
+        rotations = between(motion.rotations[before], motion.rotations[after], share=share[:, None])
     if frames < 2:
         raise DataError(f"{motion.source}: {frames} frame at {fps:g} a second; no motion in it")
     return Motion(motion.skeleton, rotations, root, fps, motion.action, motion.source)
@@ -98,9 +96,7 @@ def resample(motion: Motion, *, fps: float) -> Motion:
 
 def _moved(motion: Motion, turn: Tensor, scale: float, root: Tensor) -> Motion:
     skeleton = motion.skeleton
-    resized = Skeleton(
-        skeleton.names, skeleton.parents, scale * skeleton.offsets, skeleton.orders
-    )
+    resized = Skeleton(skeleton.names, skeleton.parents, scale * skeleton.offsets, skeleton.orders)
     rotations = motion.rotations.clone()
     rotations[:, 0] = turn @ rotations[:, 0]
     return Motion(resized, rotations, root, motion.fps, motion.action, motion.source)

@@ -32,7 +32,7 @@ from multigan.plugins.motion.networks.recurrent import RecurrentGenerator
 from multigan.plugins.motion.recipe import MotionRecipe
 from multigan.plugins.motion.showing import shown_film, shown_sheet
 from multigan.plugins.motion.skeleton import Motion
-from multigan.plugins.motion.statistics import fit_scale
+from multigan.plugins.motion.statistics import scale_of, spread
 from multigan.training.phases import Batch, Losses, Noise, Phase, Preview, Stage, Step
 
 SHOWN = 6  # motions on a preview
@@ -64,10 +64,13 @@ class MotionGAN:
             classes=len(self.actions),
             width=recipe.model.critic_width,
         )
-        some = torch.linspace(0, len(self.windows) - 1, min(1000, len(self.windows))).long()
-        x_BTF = self.windows.batch(some)["motion"]
-        fit_scale(self.generator.mean_F, self.generator.std_F, x_BTF)
-        fit_scale(self.critic.mean_C, self.critic.std_C, self.codec.seen(x_BTF)[0])
+        x_BTF = self.windows.batch(spread(len(self.windows), 1000))["motion"]
+        mean_F, std_F = scale_of(x_BTF)
+        self.generator.mean_F.copy_(mean_F)
+        self.generator.std_F.copy_(std_F)
+        mean_C, std_C = scale_of(self.codec.seen(x_BTF)[0])
+        self.critic.mean_C.copy_(mean_C)
+        self.critic.std_C.copy_(std_C)
         self.networks = nn.ModuleDict({"generator": self.generator, "critic": self.critic})
         self.memory = nn.ModuleDict()
         self.groups = {
@@ -146,7 +149,9 @@ class MotionGAN:
         )
         whole_BTF = torch.cat([given_BPF, made_BTF], dim=1)
         seen_BTC, _ = self.codec.seen(whole_BTF)
-        off = self.critic.normalised(seen_BTC) - self.critic.normalised(self.codec.seen(real_BTF)[0])
+        off = self.critic.normalised(seen_BTC) - self.critic.normalised(
+            self.codec.seen(real_BTF)[0]
+        )
         return {"reconstruction": off[:, self.past :].abs().mean()}
 
     # What they are made of ------------------------------------------------------------------------
@@ -224,8 +229,7 @@ class MotionGAN:
             self._evaluation = Evaluation(self.clips, features=self.recipe.evaluate.features)
         count = self.recipe.evaluate.samples
         made = self._sample(networks["generator"], count, self.frames, noise)
-        chosen = torch.linspace(0, len(self.windows) - 1, count).long()
-        batch = self.windows.batch(chosen)
+        batch = self.windows.batch(spread(len(self.windows), count))
         device = noise.generator.device
         given_BPF = batch["motion"][:, : self.past].to(device)
         labels_B = batch["label"].to(device)
@@ -244,9 +248,7 @@ class MotionGAN:
             "codec": self.codec.facts(),
         }
 
-    def _sample(
-        self, generator: nn.Module, count: int, frames: int, noise: Noise
-    ) -> list[Motion]:
+    def _sample(self, generator: nn.Module, count: int, frames: int, noise: Noise) -> list[Motion]:
         labels_B = torch.arange(count, device=noise.generator.device) % max(len(self.actions), 1)
         x_BTF = self._generate(frames, count, labels_B, noise, generator=generator).cpu()
         names = [self.actions[int(k)] if self.actions else "" for k in labels_B]

@@ -214,9 +214,7 @@ class MotionPipeline(Pipeline):
             # One generator for each motion: the first ones of more are the same.
             random = torch.Generator().manual_seed((seed << 20) + number)
             latents_BZ = torch.randn(1, network.latents, generator=random)
-            rows = torch.randn(
-                1, network.noise_steps(length), network.noise, generator=random
-            )
+            rows = torch.randn(1, network.noise_steps(length), network.noise, generator=random)
             label = None if labels_B is None else labels_B[number : number + 1].to(self.device)
             some = None if given is None else given[number : number + 1].to(self.device)
             x = network(

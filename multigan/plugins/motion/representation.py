@@ -230,9 +230,7 @@ def make_codec(motions: Sequence[Motion]) -> Codec:
     )  # fmt: skip
 
 
-def foot_contacts(
-    places: Tensor, *, fps: float, leg: float, standing: Sequence[float]
-) -> Tensor:
+def foot_contacts(places: Tensor, *, fps: float, leg: float, standing: Sequence[float]) -> Tensor:
     """Which joints of the feet stand on the ground: those that are low and slow.
 
     Args:
@@ -252,7 +250,7 @@ def foot_contacts(
 
 
 def mirrored(x_TF: Tensor, codec: Codec) -> Tensor | None:
-    """The motion as a mirror shows it, left for right; None for a skeleton that is not symmetric."""
+    """The motion as a mirror shows it; None where the skeleton is not symmetric."""
     skeleton, partners = codec.skeleton, codec.skeleton.partners
     axis = _mirror_axis(skeleton)
     if axis is None or all(p == n for n, p in enumerate(partners)):

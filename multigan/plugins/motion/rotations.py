@@ -112,7 +112,7 @@ def from_euler(angles: Tensor, *, order: str) -> Tensor:
     Raises:
         ValueError: The order does not name every axis once.
     """
-    first, second, third = _axes(order)
+    first, second, third = tuple(_axes(order))
     return about(first, angles[..., 0]) @ (
         about(second, angles[..., 1]) @ about(third, angles[..., 2])
     )

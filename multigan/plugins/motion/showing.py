@@ -31,7 +31,5 @@ def shown_film(motions: Sequence[Motion]) -> bytes:
     ]
     file = io.BytesIO()
     duration = round(1000 * every / motions[0].fps)
-    frames[0].save(
-        file, "GIF", save_all=True, append_images=frames[1:], duration=duration, loop=0
-    )
+    frames[0].save(file, "GIF", save_all=True, append_images=frames[1:], duration=duration, loop=0)
     return file.getvalue()

@@ -162,7 +162,12 @@ class Skeleton:
         offsets = torch.tensor(facts["offsets"], dtype=torch.float64)
         orders = tuple(map(str, facts["orders"]))
         count = len(names)
-        if offsets.shape != (count, 3) or len(parents) != count or len(orders) != count or not count:
+        if (
+            offsets.shape != (count, 3)
+            or len(parents) != count
+            or len(orders) != count
+            or not count
+        ):
             raise ValueError("names, parents, offsets and orders of different lengths")
         if parents[0] != -1 or any(not 0 <= p < n for n, p in enumerate(parents) if n):
             raise ValueError("a joint before its parent")

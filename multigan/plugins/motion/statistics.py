@@ -8,16 +8,16 @@ from torch import Tensor
 SMALLEST = 0.05  # of the usual deviation: what hardly varies is not blown up to unit size
 
 
-@torch.no_grad()
-def fit_scale(mean_C: Tensor, std_C: Tensor, rows_TC: Tensor) -> None:
-    """Fills a network's buffers.
+def scale_of(rows_TC: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and deviation (C,) of rows (..., C).
 
-    Args:
-        mean_C: is overwritten.
-        std_C: is overwritten; never below a share of the deviations' root mean square.
-        rows_TC: (..., C).
+    No deviation is below a share of the deviations' root mean square.
     """
-    rows = rows_TC.flatten(0, -2).double()
+    rows = rows_TC.flatten(0, -2)
     std = rows.std(dim=0)
-    mean_C.copy_(rows.mean(0))
-    std_C.copy_(std.clamp(min=SMALLEST * float(std.square().mean().sqrt())))
+    return rows.mean(0), std.clamp(min=SMALLEST * float(std.square().mean().sqrt()))
+
+
+def spread(total: int, most: int) -> Tensor:
+    """At most so many numbers below a total, at equal distances."""
+    return torch.linspace(0, total - 1, min(most, total)).long()

@@ -1,4 +1,4 @@
-"""``multigan continue``: what comes after the last poses of a clip. Importing it imports no torch."""
+"""``multigan continue``: what comes after a clip. Importing it imports no torch."""
 
 from __future__ import annotations
 

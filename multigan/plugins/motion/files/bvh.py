@@ -171,9 +171,7 @@ def _read_hierarchy(lines: _Lines) -> list[_Joint]:
     raise lines.wrong("the file ends before MOTION")
 
 
-def _named(
-    lines: _Lines, joints: list[_Joint], open_joints: list[int], words: list[str]
-) -> _Joint:
+def _named(lines: _Lines, joints: list[_Joint], open_joints: list[int], words: list[str]) -> _Joint:
     """A joint that begins."""
     key, name = words[0].upper(), " ".join(words[1:])
     if (key == "ROOT") != (not joints):
@@ -239,7 +237,7 @@ def _read_frames(lines: _Lines, channels: int) -> tuple[np.ndarray, float]:
     seconds = lines.floats(time_words[2:], "Frame Time")[0]
     if seconds <= 0:
         raise lines.wrong(f"a frame cannot last {seconds} s")
-    values = []
+    values: list[list[float]] = []
     for words in rows:
         if len(words) != channels:
             raise lines.wrong(f"{len(words)} numbers for {channels} channels")

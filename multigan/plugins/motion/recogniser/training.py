@@ -14,8 +14,10 @@ from multigan.errors import DataError
 from multigan.plugins.motion.data import Windows, open_clips
 from multigan.plugins.motion.networks.recogniser import MotionRecogniser
 from multigan.plugins.motion.recipe import RecogniserRecipe
-from multigan.plugins.motion.statistics import fit_scale
+from multigan.plugins.motion.statistics import scale_of, spread
 from multigan.training.phases import Batch, Losses, Noise, Phase, Preview, Stage, Step
+
+LOOKED_AT = 1000  # windows
 
 
 class RecogniserTraining:
@@ -40,14 +42,17 @@ class RecogniserTraining:
         present = sorted({motion.action for motion in usable})
         self.held_out = Windows(usable, self.codec, present, **kind) if usable else None
         self.present = torch.tensor([self.actions.index(name) for name in present])
-        network = MotionRecogniser(
+        self.network = network = MotionRecogniser(
             seen=self.codec.seen_width,
             classes=len(self.actions),
             frames=recipe.data.window,
             width=recipe.model.width,
             features=recipe.model.features,
         )
-        fit_scale(network.mean_C, network.std_C, self._seen(self.windows))
+        some = self.windows.batch(spread(len(self.windows), LOOKED_AT))["motion"]
+        mean_C, std_C = scale_of(self.codec.seen(some)[0])
+        network.mean_C.copy_(mean_C)
+        network.std_C.copy_(std_C)
         self.networks = nn.ModuleDict({"recogniser": network})
         self.memory = nn.ModuleDict()
         self.groups = {"recogniser": ("recogniser",)}
@@ -60,7 +65,7 @@ class RecogniserTraining:
 
     def recognise(self, batch: Batch, step: Step) -> Losses:
         """Cross-entropy and squared error, from windows with noise on them."""
-        network, loss = self.networks["recogniser"], self.recipe.loss
+        network, loss = self.network, self.recipe.loss
         clean_BTC = network.normalised(self.codec.seen(batch["motion"])[0])
         noisy_BTC = clean_BTC + loss.noise * step.noise.normal(*clean_BTC.shape)
         features_BE = network(noisy_BTC)
@@ -84,10 +89,12 @@ class RecogniserTraining:
         if self.held_out is None:
             return {}
         network: Any = networks["recogniser"]
-        x_NTC = network.normalised(self._seen(self.held_out).to(noise.generator.device))
+        chosen = spread(len(self.held_out), LOOKED_AT)
+        batch = self.held_out.batch(chosen)
+        x_NTC = network.normalised(self.codec.seen(batch["motion"].to(noise.generator.device))[0])
         features_NE = network(x_NTC)
         found_N = network.logits(features_NE).argmax(1).cpu()
-        right = found_N == self.present[self.held_out.labels]
+        right = found_N == self.present[batch["label"]]
         return {
             "action-accuracy": float(right.float().mean()),
             "motion-reconstruction": float(F.mse_loss(network.redrawn(features_NE), x_NTC)),
@@ -100,9 +107,3 @@ class RecogniserTraining:
             "actions": list(self.actions),
             "codec": self.codec.facts(),
         }
-
-    @torch.no_grad()
-    def _seen(self, windows: Windows, most: int = 1000) -> Tensor:
-        """Of windows spread over the set."""
-        chosen = torch.linspace(0, len(windows) - 1, min(most, len(windows))).long()
-        return self.codec.seen(windows.batch(chosen)["motion"])[0]
