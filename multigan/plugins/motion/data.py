@@ -23,6 +23,7 @@ from multigan.plugins.motion.files import SUFFIXES, is_clip, read_motion
 from multigan.plugins.motion.frames import find_frame, resample
 from multigan.plugins.motion.recipe import WALKER, MotionData
 from multigan.plugins.motion.representation import Codec, make_codec, mirrored
+from multigan.plugins.motion.scores import velocity_jumps
 from multigan.plugins.motion.skeleton import Motion, check_alike
 from multigan.plugins.motion.walker import walker_clip
 
@@ -162,6 +163,13 @@ def read_folder(config: MotionData) -> list[Motion]:
                     f"{error}; or leave such files out with data.on_error=skip"
                 ) from error
             warnings.warn(f"left out: {error}", stacklevel=2)
+            continue
+        jumps = velocity_jumps(motion)
+        if 0 < config.spike < float(max(jumps, default=0.0)):
+            warnings.warn(
+                f"left out: {path}: a joint leaps at frame {int(jumps.argmax()) + 1} (data.spike)",
+                stacklevel=2,
+            )
             continue
         motions.append(replace(motion, action=action))
     for name in config.classes:

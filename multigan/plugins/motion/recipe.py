@@ -36,6 +36,11 @@ class MotionData(Section):
     up: Literal["auto", "x", "y", "z"] = "auto"
     scale: NonNegative = Field(0.0, description="metres in a unit of the files; 0 finds it out")
     hold_out: bool = Field(True, description="keep every fifth clip of an action for scores")
+    spike: NonNegative = Field(
+        15.0,
+        description="metres a second by which no joint changes its velocity from frame to frame; "
+        "clips in which one does are broken, and left out; 0 keeps them",
+    )
     on_error: Literal["raise", "skip"] = Field("raise", description="what unreadable clips do")
     builtin_size: PositiveInt = Field(60, description="clips of a built-in source")
 
@@ -66,7 +71,7 @@ class MotionLoss(Section):
         0, description="frames to generate, of which the critic sees a window; 0: just that"
     )
     contact: NonNegative = Field(
-        1.0, description="weight of the speed of feet that are said to stand"
+        4.0, description="weight of the squared speed of feet that are said to stand"
     )
 
 

@@ -20,21 +20,22 @@ PERCENTILE = 0.99
 def foot_skating(motions: Sequence[Motion]) -> float:
     """Mean horizontal speed of the feet while they should stand, in metres a second.
 
-    A joint of a foot (ankle or toe) should stand in a frame where it is at most 2.5 % of a leg's
-    length above the 5th percentile of its own heights in this clip, as in the frame before. Real
-    clips score above zero: feet roll, swing low, and are measured with noise. Nothing is taken from
-    what a generator says of its contacts.
+    A foot should stand in a frame where all of its joints (ankle and toe) are at most 2.5 % of a
+    leg's length above the 5th percentile of their own heights in this clip, as in the frame before.
+    Real clips score above zero: feet roll, swing low, and are measured with noise. Nothing is taken
+    from what a generator says of its contacts.
     """
     total, count = 0.0, 0
     for motion in motions:
-        places = motion.positions()[:, list(motion.skeleton.feet)]
-        height = places[..., 1]
-        lowest = height.quantile(_LOWEST, dim=0)
-        low = height < lowest + LOW * motion.skeleton.leg
-        stands = low[1:] & low[:-1]
-        speed = places[..., [0, 2]].diff(dim=0).norm(dim=-1) * motion.fps
-        total += float(speed[stands].sum())
-        count += int(stands.sum())
+        places = motion.positions()
+        for foot in _each_foot(motion.skeleton):
+            joints = places[:, foot]
+            lowest = joints[..., 1].quantile(_LOWEST, dim=0)
+            low = (joints[..., 1] < lowest + LOW * motion.skeleton.leg).all(1)
+            stands = low[1:] & low[:-1]
+            speed = joints[..., [0, 2]].diff(dim=0).norm(dim=-1).mean(1) * motion.fps
+            total += float(speed[stands].sum())
+            count += int(stands.sum())
     return total / max(count, 1)
 
 
@@ -83,3 +84,9 @@ def diversity(features_ND: Tensor, labels_N: Tensor) -> float:
         if len(own) > 1:
             distances.append(torch.nn.functional.pdist(own).mean())
     return float(torch.stack(distances).mean()) if distances else 0.0
+
+
+def _each_foot(skeleton: Skeleton) -> list[list[int]]:
+    """The joints of the left foot, and of the right one."""
+    sides = ([j for j in skeleton.feet if skeleton.is_left(j) is left] for left in (True, False))
+    return [joints for joints in sides if joints]

@@ -125,7 +125,9 @@ def _step(
     standing = share < duty
     place = torch.where(standing, b - stance * share / duty, swing)
     lift = torch.sin(math.pi * u).square() * (~standing)
-    pitch = 0.6 * torch.sin(2 * math.pi * u) * (~standing)
+    # The toes hang at first and are up at the end, but never below the ground.
+    hanging = torch.asin((0.9 * clearance * lift / _FOOT).clamp(max=0.9))
+    pitch = hanging * torch.cos(math.pi * u)
     return _ANKLE + clearance * lift, ahead + place, pitch
 
 
