@@ -188,7 +188,7 @@ class MotionGAN:
     def _fake(
         self, real_BTF: Tensor, labels_B: Tensor, noise: Noise
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Generated windows as the critic sees them, what they say of the feet, and their speeds."""
+        """Generated windows as the critic sees them, their contacts, and the speeds of the feet."""
         count, frames = len(real_BTF), max(self.frames, self.loss.unroll)
         split = round(self.loss.continued * count)
         parts = []

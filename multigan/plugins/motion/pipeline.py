@@ -1,4 +1,4 @@
-"""Motions from a trained generator: from noise, by action, of any length, or on from given poses."""
+"""Motions from a trained generator: from noise, by action, of any length, or after given poses."""
 
 from __future__ import annotations
 

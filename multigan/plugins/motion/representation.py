@@ -2,8 +2,8 @@
 
 A frame holds, in this order:
 
-    6 numbers for each joint that turns   its local rotation (`rotations.to_six`); the root's without
-                                          the heading
+    6 numbers for each joint that turns   its local rotation (`rotations.to_six`); the root's is
+                                          taken without the heading
     1   height of the root, in metres
     2   velocity of the root to the left and ahead, in metres a second
     1   how fast the heading turns to the left, in radians a second

@@ -130,16 +130,15 @@ class Skeleton:
         return tuple(tops)
 
     @cached_property
-    def levels(self) -> tuple[tuple[Tensor, Tensor], ...]:
+    def levels(self) -> tuple[tuple[list[int], list[int]], ...]:
         """(joints, their parents) at each distance from the root, so that they turn together."""
         depth = [0] * len(self)
         for joint in range(1, len(self)):
             depth[joint] = depth[self.parents[joint]] + 1
-        parents = torch.tensor(self.parents)
         levels = []
-        for distance in range(1, max(depth, default=0) + 1):
-            joints = torch.tensor([j for j, d in enumerate(depth) if d == distance])
-            levels.append((joints, parents[joints]))
+        for distance in range(1, max(depth) + 1):
+            joints = [j for j, d in enumerate(depth) if d == distance]
+            levels.append((joints, [self.parents[j] for j in joints]))
         return tuple(levels)
 
     def facts(self) -> dict[str, Any]:
@@ -226,12 +225,11 @@ def forward_kinematics(skeleton: Skeleton, rotations: Tensor, root: Tensor) -> T
     places: list[Any] = [None] * len(skeleton)
     turns[0], places[0] = rotations[..., 0, :, :], root
     for joints, parents in skeleton.levels:
-        numbers = joints.tolist()
-        over = torch.stack([turns[p] for p in parents.tolist()], dim=-3)
-        base = torch.stack([places[p] for p in parents.tolist()], dim=-2)
+        over = torch.stack([turns[p] for p in parents], dim=-3)
+        base = torch.stack([places[p] for p in parents], dim=-2)
         moved = base + (over @ offsets[joints][:, :, None]).squeeze(-1)
         turned = over @ rotations[..., joints, :, :]
-        for place, joint in enumerate(numbers):
+        for place, joint in enumerate(joints):
             turns[joint], places[joint] = turned[..., place, :, :], moved[..., place, :]
     return torch.stack(places, dim=-2)
 

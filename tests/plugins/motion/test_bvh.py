@@ -1,4 +1,4 @@
-"""BVH files: places against an independent computation, byte-stable writing, one line for faults."""
+"""BVH files: an independent computation, byte-stable writing, one line for faults."""
 
 from __future__ import annotations
 

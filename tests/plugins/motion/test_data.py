@@ -84,8 +84,19 @@ def test_broken_files(folder):
     assert len(clips.train) + len(clips.held_out) == 7
     for name in ("none", "empty"):
         (folder / "empty").mkdir(exist_ok=True)
-        with pytest.raises(DataError, match="no such folder|no motion clips"):
+        with pytest.raises(DataError, match=r"no such folder|no motion clips"):
             open_clips(data(folder / name))
+
+
+def test_broken_captures_are_left_out(folder):
+    walk = walker_clip(0, frames=40)
+    walk.root[17:] += torch.tensor([0.0, 1.0, 0.0]).double()  # a metre in a frame: 30 m/s
+    write_bvh(walk, folder / "walk/2.bvh")
+    with pytest.warns(UserWarning, match=r"2\.bvh: a joint leaps at frame 16"):
+        clips = open_clips(data(folder))
+    assert len(clips.train) + len(clips.held_out) == 7
+    kept = open_clips(data(folder, spike=0))
+    assert len(kept.train) + len(kept.held_out) == 8
 
 
 def test_one_skeleton(folder):

@@ -70,7 +70,7 @@ def test_broken_cmu_files(cmu, tmp_path):
         with pytest.raises(DataError, match=says):
             read_motion(path)
     path.write_bytes(b"PK\x03\x04")
-    with pytest.raises(DataError, match="no readable .npz"):
+    with pytest.raises(DataError, match=r"no readable \.npz"):
         read_motion(path)
     np.savez(path, expmap=expmap)
     (tmp_path / "skeleton.json").unlink()

@@ -1,4 +1,4 @@
-"""Motions as numbers and back; what the critic sees; mirrors, contacts and the procedural figure."""
+"""Motions as numbers and back; what the critic sees; mirrors, contacts, the built-in figure."""
 
 from __future__ import annotations
 

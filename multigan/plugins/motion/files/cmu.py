@@ -2,11 +2,11 @@
 
 The form in which papers on human dynamics pass them on: ``expmap`` (T, 117), the root's place in
 the first three columns, then 38 joints of three numbers, 30 frames a second. The first frame is the
-T-pose and is dropped. Their matrices act on rows, so that ours, which act on columns, are transposed.
+T-pose and is dropped. Their matrices act on rows; ours, which act on columns, are the transposes.
 
-Two units meet in these files: the root moves in the database's own, an inch divided by 0.45, but
-offsets are larger. `SKELETON_SCALE` brings both to metres: with it, feet stand still on the ground in
-most clips (not in all, since one skeleton stands for people of different legs).
+Two units meet in these files: the root moves in the database's own, an inch divided by 0.45; the
+offsets are in another. With `SKELETON_SCALE` feet stand still on the ground in most clips (not in
+all, since one skeleton stands for people of different legs).
 """
 
 from __future__ import annotations

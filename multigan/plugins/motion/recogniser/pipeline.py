@@ -63,7 +63,8 @@ class RecogniserPipeline(Pipeline):
         self.network: Any = network
         self.actions: tuple[str, ...] = tuple(map(str, actions))
         self.codec = Codec.of(facts["codec"])
-        if network.classes != len(actions) or len(network.mean_C) != self.codec.seen_width:
+        sizes = (self.network.classes, len(self.network.mean_C))
+        if sizes != (len(actions), self.codec.seen_width):
             raise CheckpointError("the model is damaged: its facts do not fit its network")
 
     @torch.inference_mode()
