@@ -5,7 +5,7 @@ There y is up, lengths are metres, the floor is at 0, and time goes in equal ste
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -91,7 +91,7 @@ def resample(motion: Motion, *, fps: float) -> Motion:
         rotations = between(motion.rotations[before], motion.rotations[after], share=share[:, None])
     if frames < 2:
         raise DataError(f"{motion.source}: {frames} frame at {fps:g} a second; no motion in it")
-    return Motion(motion.skeleton, rotations, root, fps, motion.action, motion.source)
+    return replace(motion, rotations=rotations, root=root, fps=fps)
 
 
 def _moved(motion: Motion, turn: Tensor, scale: float, root: Tensor) -> Motion:
@@ -99,4 +99,4 @@ def _moved(motion: Motion, turn: Tensor, scale: float, root: Tensor) -> Motion:
     resized = Skeleton(skeleton.names, skeleton.parents, scale * skeleton.offsets, skeleton.orders)
     rotations = motion.rotations.clone()
     rotations[:, 0] = turn @ rotations[:, 0]
-    return Motion(resized, rotations, root, motion.fps, motion.action, motion.source)
+    return replace(motion, skeleton=resized, rotations=rotations, root=root)

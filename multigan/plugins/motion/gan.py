@@ -15,6 +15,7 @@ frames, Z latents.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -25,10 +26,12 @@ from multigan.losses.adversarial import OBJECTIVES, discriminator_loss, generato
 from multigan.losses.penalties import gradient_penalty, r1_penalty, r2_penalty
 from multigan.plugins.motion.data import Windows, open_clips
 from multigan.plugins.motion.evaluation import Evaluation
+from multigan.plugins.motion.exhibit import write_exhibit
 from multigan.plugins.motion.networks.convolutional import ConvolutionalGenerator
 from multigan.plugins.motion.networks.critic import MotionCritic
 from multigan.plugins.motion.networks.parts import MotionGenerator
 from multigan.plugins.motion.networks.recurrent import RecurrentGenerator
+from multigan.plugins.motion.planting import planted
 from multigan.plugins.motion.recipe import MotionRecipe
 from multigan.plugins.motion.showing import shown_film, shown_sheet
 from multigan.plugins.motion.skeleton import Motion
@@ -207,8 +210,7 @@ class MotionGAN:
             numbers_BT = start_B[:, None] + torch.arange(self.frames, device=x_BTF.device)
             x_BTF = x_BTF.gather(1, numbers_BT[:, :, None].expand(-1, -1, x_BTF.shape[2]))
         seen_BTC, speeds = self.codec.seen(x_BTF)
-        contacts = self.codec.parts(x_BTF)[-1].clamp(0, 1)
-        return self.critic.normalised(seen_BTC), contacts, speeds
+        return self.critic.normalised(seen_BTC), self.codec.contacts(x_BTF), speeds
 
     # What the trainer asks for --------------------------------------------------------------------
 
@@ -237,7 +239,7 @@ class MotionGAN:
             self.frames - self.past, count, labels_B, noise, given_BPF, networks["generator"]
         )
         whole_BTF = torch.cat([given_BPF, later_BTF], dim=1).cpu()
-        continued = [self.codec.motion(x_TF) for x_TF in whole_BTF]
+        continued = [self._motion(x_TF, before=self.past) for x_TF in whole_BTF]
         return self._evaluation(made, continued, seam=self.past)
 
     def model(self) -> dict[str, Any]:
@@ -248,8 +250,17 @@ class MotionGAN:
             "codec": self.codec.facts(),
         }
 
+    def exhibit(self, run: Path) -> None:
+        """Shows each action in the report, real and generated."""
+        write_exhibit(run, self.clips)
+
     def _sample(self, generator: nn.Module, count: int, frames: int, noise: Noise) -> list[Motion]:
         labels_B = torch.arange(count, device=noise.generator.device) % max(len(self.actions), 1)
         x_BTF = self._generate(frames, count, labels_B, noise, generator=generator).cpu()
         names = [self.actions[int(k)] if self.actions else "" for k in labels_B]
-        return [self.codec.motion(x, action=a) for x, a in zip(x_BTF, names, strict=True)]
+        return [self._motion(x, action=a) for x, a in zip(x_BTF, names, strict=True)]
+
+    def _motion(self, x_TF: Tensor, *, action: str = "", before: int = 0) -> Motion:
+        """As the pipeline would make it."""
+        motion = self.codec.motion(x_TF, action=action)
+        return planted(motion, self.codec.contacts(x_TF), before=before)

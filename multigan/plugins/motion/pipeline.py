@@ -19,6 +19,7 @@ from multigan.plugins.motion.files import read_motion
 from multigan.plugins.motion.files.bvh import write_bvh
 from multigan.plugins.motion.frames import Frame, find_frame, resample
 from multigan.plugins.motion.networks.parts import MotionGenerator
+from multigan.plugins.motion.planting import planted
 from multigan.plugins.motion.representation import Codec
 from multigan.plugins.motion.skeleton import Motion, same_skeleton
 
@@ -77,6 +78,7 @@ class MotionPipeline(Pipeline):
         seed: int = 0,
         length: int = LENGTH,
         actions: Action | Sequence[Action] | None = None,
+        plant: bool = True,
     ) -> MotionOutput:
         """Generates motions.
 
@@ -85,6 +87,7 @@ class MotionPipeline(Pipeline):
             seed: the same seed gives the same motions.
             length: frames of each.
             actions: one by name or number, or one for each motion; None takes all in turn.
+            plant: keep standing feet still by moving the root, see `planting`.
 
         Raises:
             PluginError: an argument is out of range, or the model has no such action.
@@ -94,10 +97,10 @@ class MotionPipeline(Pipeline):
         labels_B = self._numbers(actions, count)
         x_BTF = self._generate(count, length, labels_B, None, seed)
         names = self._names(labels_B)
-        made = [
-            self.codec.motion(x, action=name)
-            for x, name in zip(x_BTF, names or [""] * count, strict=True)
-        ]
+        made = []
+        for x_TF, name in zip(x_BTF, names or [""] * count, strict=True):
+            motion = self.codec.motion(x_TF, action=name)
+            made.append(planted(motion, self.codec.contacts(x_TF)) if plant else motion)
         return MotionOutput(made, names)
 
     def follow(
@@ -109,6 +112,7 @@ class MotionPipeline(Pipeline):
         length: int = LENGTH,
         action: Action | None = None,
         cut: int | None = None,
+        plant: bool = True,
     ) -> MotionOutput:
         """Goes on from the last poses of a clip.
 
@@ -119,6 +123,7 @@ class MotionPipeline(Pipeline):
             length: frames to generate.
             action: what to do; None takes the clip's own where the model knows it, else the first.
             cut: go on after so many frames of the clip; None after all.
+            plant: as above, of what is generated.
 
         Returns:
             The clip with what follows, in the clip's own units and axes, at the model's rate.
@@ -140,8 +145,10 @@ class MotionPipeline(Pipeline):
         if action is None and self.actions:
             action = motion.action if motion.action in self.actions else 0
         labels_B = self._numbers(action, count)
-        given_BPF = self.codec.encode(given)[-past:].expand(count, -1, -1)
-        x_BTF = self._generate(count, length, labels_B, given_BPF, seed)
+        given_TF = self.codec.encode(given)
+        x_BTF = self._generate(
+            count, length, labels_B, given_TF[-past:].expand(count, -1, -1), seed
+        )
         start = self.codec.end(given)
         whole = []
         for x_TF in x_BTF:
@@ -151,14 +158,23 @@ class MotionPipeline(Pipeline):
                 rotations=torch.cat([given.rotations, later.rotations]),
                 root=torch.cat([given.root, later.root]),
             )
+            if plant:
+                contacts_TN = self.codec.contacts(torch.cat([given_TF, x_TF]))
+                joined = planted(joined, contacts_TN, before=len(given))
             whole.append(frame.leave(joined))
         return MotionOutput(whole, self._names(labels_B), seam=len(given))
 
     def sample(
-        self, count: int, *, seed: int = 0, length: int = LENGTH, action: str | None = None
+        self,
+        count: int,
+        *,
+        seed: int = 0,
+        length: int = LENGTH,
+        action: str | None = None,
+        plant: bool = True,
     ) -> MotionOutput:
         """What ``multigan sample`` calls."""
-        return self(count, seed=seed, length=length, actions=action)
+        return self(count, seed=seed, length=length, actions=action, plant=plant)
 
     def save_samples(self, result: MotionOutput, path: Path) -> list[Path]:
         """Writes motions.

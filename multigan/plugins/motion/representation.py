@@ -113,7 +113,7 @@ class Codec:
                 origin, looking along z; its velocities then say nothing.
         """
         frames = x_BTF.shape[1]
-        rotations, height, velocity, turning, _ = self.parts(x_BTF)
+        rotations, height, velocity, turning = self.parts(x_BTF)
         move = torch.ones(frames, device=x_BTF.device)
         if start is None:
             move[0] = 0.0
@@ -132,12 +132,16 @@ class Codec:
         turned = about("Y", heading_BT) @ whole[:, :, 0]
         return torch.cat([turned[:, :, None], whole[:, :, 1:]], dim=2), root
 
-    def parts(self, x_BTF: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """Rotations (B, T, M, 3, 3), height, velocity (.., 2), turning, and contacts."""
+    def parts(self, x_BTF: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Rotations (B, T, M, 3, 3), height, velocity (.., 2) and turning."""
         count = 6 * len(self.moving)
         rotations = from_six(x_BTF[..., :count].unflatten(-1, (-1, 6)))
         height, velocity = x_BTF[..., count], x_BTF[..., count + 1 : count + 3]
-        return rotations, height, velocity, x_BTF[..., count + 3], x_BTF[..., count + 4 :]
+        return rotations, height, velocity, x_BTF[..., count + 3]
+
+    def contacts(self, x_TF: Tensor) -> Tensor:
+        """Whether joints of the feet stand, (..., number of them), from 0 to 1."""
+        return x_TF[..., self.width - len(self.skeleton.feet) :].clamp(0, 1)
 
     def seen(self, x_BTF: Tensor) -> tuple[Tensor, Tensor]:
         """What a critic judges, and how fast the feet are.
@@ -259,7 +263,7 @@ def mirrored(x_TF: Tensor, codec: Codec) -> Tensor | None:
     flip[axis] = -1.0
     over = torch.diag(flip)
     world = torch.diag(torch.tensor([-1.0, 1.0, 1.0], dtype=x_TF.dtype))
-    rotations, height, velocity, turning, contacts = codec.parts(x_TF[None])
+    rotations, height, velocity, turning = codec.parts(x_TF[None])
     number = {joint: place for place, joint in enumerate(codec.moving)}
     if any(partners[joint] not in number for joint in codec.moving):
         return None
@@ -270,7 +274,7 @@ def mirrored(x_TF: Tensor, codec: Codec) -> Tensor | None:
     rows = [
         to_six(swapped).flatten(2), height[..., None],
         velocity * torch.tensor([-1.0, 1.0], dtype=x_TF.dtype), -turning[..., None],
-        contacts[..., feet],
+        codec.contacts(x_TF[None])[..., feet],
     ]  # fmt: skip
     return torch.cat(rows, dim=-1)[0]
 

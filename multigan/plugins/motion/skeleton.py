@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -198,10 +198,7 @@ class Motion:
 
     def cut(self, frames: slice) -> Motion:
         """Some of the frames."""
-        return Motion(
-            self.skeleton, self.rotations[frames], self.root[frames], self.fps, self.action,
-            self.source,
-        )  # fmt: skip
+        return replace(self, rotations=self.rotations[frames], root=self.root[frames])
 
     def positions(self) -> Tensor:
         """(T, J, 3) in the world."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -10,6 +12,7 @@ from multigan.errors import RecipeError
 from multigan.plugins.motion.evaluation import compare
 from multigan.plugins.motion.gan import MotionGAN
 from multigan.plugins.motion.networks.recogniser import MotionRecogniser
+from multigan.plugins.motion.planting import planted
 from multigan.plugins.motion.recogniser.pipeline import Recognised, RecogniserPipeline
 from multigan.plugins.motion.representation import Start
 from multigan.plugins.motion.scores import (
@@ -163,6 +166,26 @@ def test_skating_is_the_speed_of_low_feet():
     )
     assert foot_skating([still]) == pytest.approx(1.0)  # a statue that is pushed at 1 m/s
     assert foot_skating([sliding]) > honest + 0.5
+
+
+def test_planting_takes_the_root_along_with_the_standing_foot():
+    walk = walker_clip(0)
+    codec = gan().codec
+    contacts = codec.contacts(codec.encode(walk)).double()
+    random = torch.Generator().manual_seed(0)
+    off = torch.randn(150, 3, generator=random).double().cumsum(0) * 0.01
+    off[:, 1] = 0.0
+    sliding = replace(walk, root=walk.root + off)
+    again = planted(sliding, contacts)
+    assert foot_skating([again]) < 0.7 * foot_skating([sliding])
+    assert (again.root[:, 1] == walk.root[:, 1]).all()
+    torch.testing.assert_close(planted(sliding, torch.zeros(150, 4)).root, sliding.root)
+    kept = planted(sliding, contacts, before=60)
+    torch.testing.assert_close(kept.root[:60], sliding.root[:60])
+    assert (kept.root[70:] - sliding.root[70:]).abs().max() > 0.005
+    statue = walk.rotations[:1].expand(150, -1, -1, -1)
+    pushed = replace(walk, rotations=statue, root=walk.root[:1] + off)
+    torch.testing.assert_close(planted(pushed, torch.ones(150, 4)).root[-1], pushed.root[0])
 
 
 def test_seams_are_found_where_they_are():

@@ -56,7 +56,10 @@ def test_a_run_leaves_scores_pictures_and_films(run):
     assert (run / "stages" / "pretraining" / "multigan.json").is_file()
     films = list((run / "samples").glob("*-motion.gif"))
     assert Image.open(films[-1]).n_frames > 20
-    assert "image/gif" in (run / "report.html").read_text()
+    shown = json.loads((run / "exhibits/motions.json").read_text())
+    assert [row[0] for row in shown["rows"]] == ["jumping", "running", "walking"]
+    report = (run / "report.html").read_text()
+    assert "image/gif" in report and "video/mp4" in report
 
 
 def test_sampling(pipe):
