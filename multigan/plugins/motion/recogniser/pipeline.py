@@ -57,13 +57,14 @@ class RecogniserPipeline(Pipeline):
 
     def __init__(self, components: dict[str, nn.Module], facts: dict[str, Any]) -> None:
         super().__init__(components, facts)
-        network, actions = components.get("recogniser"), facts.get("actions")
+        network: Any = components.get("recogniser")
+        actions = facts.get("actions")
         if network is None or not isinstance(actions, list) or not actions:
             raise CheckpointError("the model is damaged: no recogniser of motions, or no actions")
-        self.network: Any = network
+        self.network = network
         self.actions: tuple[str, ...] = tuple(map(str, actions))
         self.codec = Codec.of(facts["codec"])
-        sizes = (self.network.classes, len(self.network.mean_C))
+        sizes = (network.classes, len(network.mean_C))
         if sizes != (len(actions), self.codec.seen_width):
             raise CheckpointError("the model is damaged: its facts do not fit its network")
 
