@@ -85,9 +85,20 @@ def score_seams(
 
 
 def compare(samples: Recognised, references: Recognised) -> dict[str, float]:
-    """What a recogniser's features tell of samples; accuracy only where actions are known."""
+    """What a recogniser's features tell of samples.
+
+    Where actions are known, the Frechet distance is the mean of the actions' own ones: that of all
+    windows together would measure how often each action is shown.
+    """
     scores = {"frechet-motion": _frechet(samples.features, references.features)}
     if bool((samples.asked >= 0).all()):
+        both = [
+            (samples.features[samples.asked == k], references.features[references.asked == k])
+            for k in samples.asked.unique()
+        ]
+        apart = [_frechet(one, other) for one, other in both if min(len(one), len(other)) > 1]
+        if apart:
+            scores["frechet-motion"] = sum(apart) / len(apart)
         found = samples.probabilities.argmax(1)
         scores["action-accuracy"] = float((found == samples.asked).float().mean())
         scores["motion-diversity"] = diversity(samples.features, samples.asked)

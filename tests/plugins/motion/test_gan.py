@@ -15,6 +15,7 @@ from multigan.plugins.motion.networks.recogniser import MotionRecogniser
 from multigan.plugins.motion.planting import planted
 from multigan.plugins.motion.recogniser.pipeline import Recognised, RecogniserPipeline
 from multigan.plugins.motion.representation import Start
+from multigan.plugins.motion.rotations import from_six, to_six
 from multigan.plugins.motion.scores import (
     diversity,
     foot_skating,
@@ -71,6 +72,15 @@ def test_what_follows_begins_with_the_last_pose_and_its_velocity(game):
     assert (off.norm(dim=-1) < 0.35 * jump).all()
     contacts = made[..., game.codec.width - feet :]
     assert contacts.min() >= 0 and contacts.max() <= 1
+
+
+def test_rotations_are_clean_before_anything_is_added_to_them(game):
+    """A network may write them at any length; an offset between such is none between poses."""
+    latents, rows = noise_for(game, 3, 20)
+    with torch.no_grad():
+        made = game.generator(latents, rows, torch.tensor([0, 1, 2]), frames=20)
+    six = made[..., : 6 * len(game.codec.moving)].unflatten(-1, (-1, 6))
+    torch.testing.assert_close(six, to_six(from_six(six)), atol=1e-5, rtol=0)
 
 
 def test_any_length_and_the_beginning_does_not_depend_on_it(game):

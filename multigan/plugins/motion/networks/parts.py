@@ -11,8 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from multigan.nn.network import Network
+from multigan.plugins.motion.rotations import from_six, to_six
 
 FADE = 0.22  # of the offset to the given poses, a frame: half of it is gone after about 8 frames
+ROOT = 4  # numbers of a frame that say how the root moves
 LEAD = 2  # frames before the first one: a generator's own version of the last two given ones
 
 
@@ -77,10 +79,16 @@ class MotionGenerator(Network):
         return self.style(torch.cat(parts, dim=1)), past_BE
 
     def scaled(self, h_BTF: Tensor) -> Tensor:
-        """From a layer's outputs of unit size to numbers of a frame; contacts lie in [0, 1]."""
-        moving = slice(0, self.features - self.feet)
-        body_BTF = self.mean_F[moving] + self.std_F[moving] * h_BTF[..., moving]
-        return torch.cat([body_BTF, torch.sigmoid(h_BTF[..., self.features - self.feet :])], dim=-1)
+        """From a layer's outputs of unit size to numbers of a frame.
+
+        Rotations are made clean here: a network may write them at any length, and offsets between
+        such would not be offsets between poses. Contacts lie in [0, 1].
+        """
+        turns = self.features - self.feet - ROOT
+        x_BTF = self.mean_F + self.std_F * h_BTF
+        six_BTF = to_six(from_six(x_BTF[..., :turns].unflatten(-1, (-1, 6)))).flatten(-2)
+        contacts_BTF = torch.sigmoid(h_BTF[..., self.features - self.feet :])
+        return torch.cat([six_BTF, x_BTF[..., turns : turns + ROOT], contacts_BTF], dim=-1)
 
     def joined(self, made_BTF: Tensor, given_BPF: Tensor | None) -> Tensor:
         """Takes the lead off, and with given poses also the jump.
