@@ -12,7 +12,9 @@ import multigan
 from multigan import registry
 
 ROOT = Path(__file__).parent.parent
-LIMITS = {"translation": 8, "text": 8, "image": 4, "audio": 8}  # MB
+LIMITS = {
+    "audio": 8, "captioning": 8, "image": 4, "motion": 8, "text": 8, "translation": 8, "video": 8,
+}  # MB; fmt: skip
 
 MODELS = [
     (plugin, name, folder)

@@ -1,0 +1,1 @@
+"""Naming actions: what generated motions are scored with."""
