@@ -1,0 +1,12 @@
+"""The networks that saved models name."""
+
+from multigan.plugins.video.networks.classifier import ClipClassifier
+from multigan.plugins.video.networks.discriminators import ClipDiscriminator, FrameDiscriminator
+from multigan.plugins.video.networks.generator import VideoGenerator
+
+NETWORKS = {
+    "video-generator": VideoGenerator,
+    "frame-discriminator": FrameDiscriminator,
+    "clip-discriminator": ClipDiscriminator,
+    "clip-classifier": ClipClassifier,
+}

@@ -1,0 +1,110 @@
+"""Judges of single frames and of whole clips.
+
+Shape suffixes: B clips, T frames, C channels, H and W pixels, F features.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Literal
+
+from torch import Tensor, nn
+
+from multigan.nn.network import Network
+from multigan.plugins.video.networks.parts import (
+    BASE,
+    DiscriminatorLabels,
+    Verdict,
+    widths,
+    wrapped,
+)
+
+Convolution = Literal["factorised", "full"]
+
+
+class FrameDiscriminator(Network):
+    """Is a picture a frame of a real film? MoCoGAN's D_I.
+
+    Args:
+        size: side of the picture.
+        width: channels after the first halving.
+        widest: most channels anywhere.
+        classes: K.
+        labels: see `Verdict`.
+        spectral: spectral normalisation of every layer.
+    """
+
+    def __init__(
+        self,
+        *,
+        size: int = 64,
+        width: int = 64,
+        widest: int = 512,
+        classes: int = 0,
+        labels: DiscriminatorLabels = "none",
+        spectral: bool = True,
+    ) -> None:
+        super().__init__()
+        channels = [3, *reversed(widths(size, width=width, widest=widest))]
+        layers: list[nn.Module] = []
+        for before, after in pairwise(channels):
+            layers += [wrapped(nn.Conv2d(before, after, 4, 2, 1), spectral), nn.LeakyReLU(0.2)]
+        self.layers = nn.Sequential(*layers)
+        features = channels[-1] * BASE**2
+        self.verdict = Verdict(features, classes=classes, labels=labels, spectral=spectral)
+
+    def forward(self, x_BCHW: Tensor, labels_B: Tensor | None = None) -> Tensor:
+        """Verdicts (B, 1), or (B, 1 + K)."""
+        return self.verdict(self.layers(x_BCHW).flatten(1), labels_B)
+
+
+class ClipDiscriminator(Network):
+    """Is a clip a piece of a real film? MoCoGAN's D_V.
+
+    A three-dimensional convolution can be "factorised" into one over the picture and one over time
+    with a rectifier between (R(2+1)D, Tran et al. 2018), which here takes a quarter of the
+    multiplications; "full" ones are the paper's. What is left of the time is averaged, so that
+    clips of any length from two frames on can be judged.
+
+    Args:
+        size: side of the frames.
+        width: channels after the first halving.
+        widest: most channels anywhere.
+        classes: K.
+        labels: see `Verdict`.
+        spectral: spectral normalisation of every layer.
+        convolution: "factorised" or "full".
+    """
+
+    def __init__(
+        self,
+        *,
+        size: int = 64,
+        width: int = 64,
+        widest: int = 512,
+        classes: int = 0,
+        labels: DiscriminatorLabels = "none",
+        spectral: bool = True,
+        convolution: Convolution = "factorised",
+    ) -> None:
+        super().__init__()
+        channels = [3, *reversed(widths(size, width=width, widest=widest))]
+        layers: list[nn.Module] = []
+        for level, (before, after) in enumerate(pairwise(channels)):
+            halve = 2 if level else 1  # time, from the second layer on
+            kernel = (3, 4, 4) if convolution == "full" else (1, 4, 4)
+            stride = (halve if convolution == "full" else 1, 2, 2)
+            padding = (kernel[0] // 2, 1, 1)
+            space = nn.Conv3d(before, after, kernel, stride, padding)
+            layers += [wrapped(space, spectral), nn.LeakyReLU(0.2)]
+            if convolution == "factorised":
+                time = nn.Conv3d(after, after, (3, 1, 1), (halve, 1, 1), (1, 0, 0))
+                layers += [wrapped(time, spectral), nn.LeakyReLU(0.2)]
+        self.layers = nn.Sequential(*layers)
+        features = channels[-1] * BASE**2
+        self.verdict = Verdict(features, classes=classes, labels=labels, spectral=spectral)
+
+    def forward(self, x_BTCHW: Tensor, labels_B: Tensor | None = None) -> Tensor:
+        """Verdicts (B, 1), or (B, 1 + K)."""
+        h_BFTHW = self.layers(x_BTCHW.transpose(1, 2))
+        return self.verdict(h_BFTHW.mean(2).flatten(1), labels_B)
