@@ -24,10 +24,11 @@ class Evaluation:
         config: names the features and how many clips.
         data: the clips of the training.
         classes: their names, in the order of their numbers.
+        longest: frames that the generator has learnt to make.
         device: where the features are computed.
 
     Raises:
-        MultiganError: no such features, or they look at more frames than a clip has.
+        MultiganError: no such features, or they look at more frames than that.
     """
 
     def __init__(
@@ -36,16 +37,18 @@ class Evaluation:
         data: VideoData,
         *,
         classes: Sequence[str],
+        longest: int,
         device: torch.device,
     ) -> None:
         self.extractor = extractor(config.features, weights=config.weights or None)
         self.extractor.to(device)
         self.classes, self.device = classes, device
-        if self.extractor.frames != data.frames:
+        if self.extractor.frames > longest:
             raise PluginError(
-                f"the features {self.extractor.name} look at {self.extractor.frames} frames, and a "
-                f"clip has data.frames={data.frames}; set evaluate.features=none"
+                f"the features {self.extractor.name} look at {self.extractor.frames} frames, and "
+                f"{longest} are trained; raise data.frames, or set evaluate.features=none"
             )
+        data = data.model_copy(update={"frames": self.extractor.frames, "within": 0})
         held_out = data.held_out or data.source.startswith("builtin:")
         real = open_clips(data, labelled=False, split="validation" if held_out else "train")
         self.real = Summary(self.extractor)

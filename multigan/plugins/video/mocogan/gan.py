@@ -238,7 +238,8 @@ class MoCoGAN:
     @torch.no_grad()
     def preview(self, networks: Mapping[str, nn.Module], noise: Noise) -> Preview:
         """The same noise every time, one row a clip, the categories in turn."""
-        clips_BTCHW, _ = self._sample(networks["generator"], SHOWN, noise)
+        length = self.recipe.unrolled
+        clips_BTCHW, _ = self._sample(networks["generator"], SHOWN, noise, length=length)
         return preview_of(clips_BTCHW, rate=self.data.rate())
 
     @torch.no_grad()
@@ -249,21 +250,27 @@ class MoCoGAN:
             return {}
         if self._evaluation is None:
             self._evaluation = Evaluation(
-                config, self.recipe.data, classes=self.classes, device=noise.generator.device
+                config,
+                self.recipe.data,
+                classes=self.classes,
+                longest=self.recipe.unrolled,
+                device=noise.generator.device,
             )
-        return self._evaluation(*self._sample(networks["generator"], config.samples, noise))
+        length = self._evaluation.extractor.frames
+        made = self._sample(networks["generator"], config.samples, noise, length=length)
+        return self._evaluation(*made)
 
     def model(self) -> dict[str, Any]:
         """The generator, the names of its classes, and how long and fast its clips are."""
         return {
             "networks": ["generator"],
             "classes": list(self.classes),
-            "frames": self.recipe.data.frames,
+            "frames": self.recipe.unrolled,
             "rate": self.data.rate(),
         }
 
     def _sample(
-        self, generator: nn.Module, count: int, noise: Noise
+        self, generator: nn.Module, count: int, noise: Noise, *, length: int
     ) -> tuple[Tensor, Tensor | None]:
         """Clips on the CPU, in [-1, 1], and their categories in turn."""
         model, device = self.recipe.model, noise.generator.device
@@ -271,7 +278,7 @@ class MoCoGAN:
         if model.condition == "first-frame":
             firsts = [self.data[i % len(self.data)]["video"][0] for i in range(count)]
             content = torch.stack(firsts).to(device)
-        motion_BTM = noise.normal(count, self.recipe.data.frames + 1, model.motion)
+        motion_BTM = noise.normal(count, length + 1, model.motion)
         category_B = None
         if self.categories:
             category_B = torch.arange(count, device=device) % self.categories

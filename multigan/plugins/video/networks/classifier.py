@@ -8,6 +8,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 from multigan.nn.network import Network
@@ -47,7 +48,9 @@ class ClipClassifier(Network):
 
     def features(self, x_BTCHW: Tensor) -> Tensor:
         """Non-negative features (B, D) of clips in [-1, 1]."""
-        h_BDTHW = self.body(x_BTCHW.transpose(1, 2))
+        # In this layout oneDNN takes two thirds of the time for narrow layers.
+        x_BCTHW = x_BTCHW.transpose(1, 2).contiguous(memory_format=torch.channels_last_3d)
+        h_BDTHW = self.body(x_BCTHW)
         return h_BDTHW.mean(dim=(2, 3, 4))
 
     def forward(self, x_BTCHW: Tensor) -> Tensor:

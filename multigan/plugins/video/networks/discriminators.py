@@ -8,6 +8,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 from multigan.nn.network import Network
@@ -106,5 +107,7 @@ class ClipDiscriminator(Network):
 
     def forward(self, x_BTCHW: Tensor, labels_B: Tensor | None = None) -> Tensor:
         """Verdicts (B, 1), or (B, 1 + K)."""
-        h_BFTHW = self.layers(x_BTCHW.transpose(1, 2))
+        # In this layout oneDNN takes two thirds of the time for narrow layers.
+        x_BCTHW = x_BTCHW.transpose(1, 2).contiguous(memory_format=torch.channels_last_3d)
+        h_BFTHW = self.layers(x_BCTHW)
         return self.verdict(h_BFTHW.mean(2).flatten(1), labels_B)
