@@ -49,7 +49,8 @@ class ContentPainter(nn.Module):
         B, T, _ = states_BTM.shape
         content_BTZ = content_BZ[:, None].expand(-1, T, -1)
         both_NF = torch.cat([content_BTZ, states_BTM], dim=2).flatten(0, 1)
-        h_NCHW = F.relu(self.norms[0](self.stem(both_NF).unflatten(1, (-1, BASE, BASE))))
+        h_NCHW = self.stem(both_NF).unflatten(1, (-1, BASE, BASE))
+        h_NCHW = F.relu(self.norms[0](h_NCHW.contiguous(memory_format=torch.channels_last)))
         for doubling, norm in zip(self.doublings, list(self.norms)[1:], strict=True):
             h_NCHW = F.relu(norm(doubling(h_NCHW)))
         return self.paint(h_NCHW).tanh().unflatten(0, (B, T))
