@@ -39,7 +39,7 @@ def video(
     ] = 0,
     short: Annotated[
         str, typer.Option(help="What clips do that are too short: refuse, hold or loop.")
-    ] = "loop",
+    ] = "refuse",
     limit: Annotated[
         int | None, typer.Option(min=2, help="At most so many of each, drawn at random.")
     ] = None,
