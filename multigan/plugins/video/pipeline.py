@@ -1,6 +1,6 @@
 """Clips from a trained generator: by number, by class, of any length.
 
-Shape suffixes: N clips, T frames, C channels, H and W pixels, Z content, M motion.
+Shape suffixes: N clips, T frames, C channels, H and W pixels, Z content, E noise.
 """
 
 from __future__ import annotations
@@ -90,7 +90,8 @@ class VideoPipeline(Pipeline):
             length: frames; as many as in training if left out. The motion simply goes on.
             labels: a class by name or number, or one for each clip; None takes all in turn. For a
                 model that found categories itself, their numbers.
-            first_frame: for models that go on from a picture: any size, its middle is taken.
+            first_frame: for models that go on from a picture, and for those with an encoder, which
+                draw what they recognise in it: any size, its middle is taken.
 
         Raises:
             PluginError: an argument is out of range, or the model has no such class.
@@ -99,18 +100,17 @@ class VideoPipeline(Pipeline):
         if count < 1 or length < 2:
             raise PluginError(f"count={count}, length={length}: ask for a clip of two frames")
         category_N = self._numbers(labels, count)
-        content, noise_NTM = self._drawn(count, length, seed=seed)
-        if (self.generator.condition == "first-frame") != (first_frame is not None):
-            needs = "goes on from a picture: give" if first_frame is None else "takes no"
-            raise PluginError(f"this model {needs} a first frame")
+        content, noise_NTE = self._drawn(count, length, seed=seed)
         if first_frame is not None:
-            content = self._portrait(first_frame).expand(count, -1, -1, -1)
+            content = torch.cat([self._content_of(first_frame)] * count)
+        elif self.generator.condition == "first-frame":
+            raise PluginError("this model goes on from a picture: give a first frame")
         parts = []
         for start in range(0, count, CHUNK):
             some = slice(start, start + CHUNK)
             given = None if category_N is None else category_N[some].to(self.device)
             made = self.generator(
-                content[some].to(self.device), noise_NTM[some].to(self.device), given
+                content[some].to(self.device), noise_NTE[some].to(self.device), given
             )
             parts.append(made.float().add(1).div(2).clamp(0, 1).cpu())
         names = ()
@@ -161,7 +161,7 @@ class VideoPipeline(Pipeline):
     def _drawn(self, count: int, length: int, *, seed: int) -> tuple[Tensor, Tensor]:
         """Content and motion noise: each clip, and each frame of it, has numbers of its own."""
         generator = torch.Generator().manual_seed(seed)
-        size, content, motion = self.generator.motion_size, [], []
+        size, content, motion = self.generator.noise, [], []
         for own in torch.randint(2**62, (count, 2), generator=generator).tolist():
             one, other = (torch.Generator().manual_seed(each) for each in own)
             content.append(torch.randn(self.generator.content, generator=one))
@@ -169,10 +169,17 @@ class VideoPipeline(Pipeline):
             motion.append(torch.stack(frames))
         return torch.stack(content), torch.stack(motion)
 
-    def _portrait(self, first_frame: ImageInput) -> Tensor:
+    def _content_of(self, first_frame: ImageInput) -> Tensor:
+        """The picture itself, or what the encoder recognises in it."""
         shown = read_pictures(first_frame)[0]
         fit = image_transform(self.generator.size, crop="centre", flip=False)
-        return fit(over_white(shown.rgb, shown.alpha))[None]
+        picture_1CHW = fit(over_white(shown.rgb, shown.alpha))[None]
+        if self.generator.condition == "first-frame":
+            return picture_1CHW
+        if "encoder" not in self.components:
+            raise PluginError("this model has no encoder, so it takes no first frame")
+        mean_1Z, _ = self.components["encoder"](picture_1CHW.to(self.device))
+        return mean_1Z.float().cpu()
 
     def _numbers(self, labels: Label | Sequence[Label] | None, count: int) -> Tensor | None:
         categories = self.generator.categories

@@ -16,7 +16,14 @@ from multigan.plugins.video.mocogan.gan import MoCoGAN
 from multigan.training.phases import Noise, Step
 from multigan.training.train import train
 
-MODEL = {"content": 6, "motion": 4, "width": 4, "discriminator_width": 4, "widest": 8}
+MODEL = {
+    "content": 6,
+    "motion": 4,
+    "motion_noise": 4,
+    "width": 4,
+    "discriminator_width": 4,
+    "widest": 8,
+}
 
 
 def recipe(**sections):
@@ -117,6 +124,39 @@ def test_categories_without_names_are_drawn_and_told_from_generated_clips():
     assert gan.of_clips.verdict.classes.out_features == 5
 
 
+def test_an_encoder_reads_half_of_the_content_off_real_clips():
+    from multigan.plugins.video.mocogan.gan import _divergence
+
+    gan = make(
+        data={"within": 9, "short": "loop"},
+        model={"labels": "projection"},
+        loss={"reconstruction": 10.0, "divergence": 0.5},
+    )
+    gan.generator.eval()
+    assert gan.groups["generator"] == gan.averaged == ("generator", "encoder")
+    data = batch(gan)
+    judge, fool = gan.stages()[0].phases
+    play(gan, judge, data, step())
+    assert not touched(gan.networks["encoder"])
+    noise = Noise(0)
+    drawn, chosen = noise.normal(4, 6), noise.integers(4, 4)
+    shown = data["video"][torch.arange(2), chosen[:2]]
+    mean, log_variance = gan.networks["encoder"](shown)
+    content = torch.cat([mean + (0.5 * log_variance).exp() * drawn[:2], drawn[2:]])
+    fake = gan.generator(content, noise.normal(4, 10, 4), data["label"], data["times"])
+    torch.testing.assert_close(data["fake"], fake)
+    losses = play(gan, fool, data, step())
+    expected = 10 * (fake[:2] - data["video"][:2]).abs().mean()
+    torch.testing.assert_close(losses["reconstruction"], expected)
+    exact = torch.distributions.kl_divergence(
+        torch.distributions.Normal(mean, (0.5 * log_variance).exp()),
+        torch.distributions.Normal(0.0, 1.0),
+    )
+    torch.testing.assert_close(_divergence(mean, log_variance), exact.sum(1).mean())
+    torch.testing.assert_close(losses["divergence"], 0.5 * exact.sum(1).mean())
+    assert touched(gan.networks["encoder"]) and touched(gan.generator.motion)
+
+
 def test_penalties_go_to_both_judges_lazily():
     gan = make(loss={"r1": 2.0, "penalty_every": 4})
     judge, lazy, fool = gan.stages()[0].phases
@@ -200,6 +240,7 @@ def test_mistakes_are_told():
         ({"model": {"unroll": 3}}, "less than data.frames=4"),
         ({"model": {"unroll": 9}, "data": {"within": 8}}, "model.unroll must be 0"),
         ({"model": {"condition": "first-frame"}, "data": {"within": 8}}, "begins there"),
+        ({"loss": {"reconstruction": 1.0}}, "needs data.within"),
     ):
         with pytest.raises(RecipeError, match=message):
             recipe(**wrong)

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 
 from multigan.plugins.video.networks.classifier import ClipClassifier
 from multigan.plugins.video.networks.discriminators import ClipDiscriminator, FrameDiscriminator
+from multigan.plugins.video.networks.encoder import ContentEncoder
 from multigan.plugins.video.networks.generator import VideoGenerator
 from multigan.plugins.video.networks.motion import Motion
 from multigan.plugins.video.networks.parts import Verdict, one_hot, widths
@@ -25,13 +26,17 @@ def test_widths_double_towards_four_pixels():
 
 def test_motion_is_a_gru_cell_unrolled_with_the_category_beside_the_noise():
     torch.manual_seed(0)
-    motion = Motion(5, 3)
-    cell = torch.nn.GRUCell(8, 5)
+    motion = Motion(5, 2, 3)
+    cell = torch.nn.GRUCell(5, 5)
     cell.load_state_dict({k.removesuffix("_l0"): v for k, v in motion.cell.state_dict().items()})
-    noise, category = torch.randn(2, 7, 5), torch.tensor([2, 0])
-    h, states = noise[:, 0], []
+    noise, category = torch.randn(2, 7, 2), torch.tensor([2, 0])
+
+    def inputs(t):
+        return torch.cat([noise[:, t], 3**0.5 * F.one_hot(category, 3)], dim=1)
+
+    h, states = motion.start(inputs(0)).tanh(), []
     for t in range(1, 7):
-        h = cell(torch.cat([noise[:, t], 3**0.5 * F.one_hot(category, 3)], dim=1), h)
+        h = cell(inputs(t), h)
         states.append(h)
     torch.testing.assert_close(motion(noise, category), torch.stack(states, dim=1))
     assert one_hot(category, 3).square().mean() == pytest.approx(1.0)
@@ -40,7 +45,7 @@ def test_motion_is_a_gru_cell_unrolled_with_the_category_beside_the_noise():
 @torch.no_grad()
 def test_only_the_times_asked_for_are_painted_and_content_stays():
     torch.manual_seed(0)
-    generator = VideoGenerator(content=6, motion=3, **SMALL).eval()
+    generator = VideoGenerator(content=6, motion=3, noise=3, **SMALL).eval()
     content, noise = torch.randn(2, 6), torch.randn(2, 10, 3)
     whole = generator(content, noise)
     assert whole.shape == (2, 9, 3, 32, 32) and whole.abs().max() <= 1
@@ -56,7 +61,7 @@ def test_only_the_times_asked_for_are_painted_and_content_stays():
 @torch.no_grad()
 def test_a_first_frame_begins_the_clip():
     torch.manual_seed(0)
-    generator = VideoGenerator(motion=3, condition="first-frame", **SMALL)
+    generator = VideoGenerator(motion=3, noise=3, condition="first-frame", **SMALL)
     portrait = torch.rand(2, 3, 32, 32) * 2 - 1
     made = generator(portrait, torch.randn(2, 6, 3))
     assert made.shape == (2, 5, 3, 32, 32)
@@ -105,6 +110,12 @@ def test_spectral_norm_bounds_every_layer():
     for layer in [*judge.layers[::2], judge.verdict.real]:
         top = torch.linalg.matrix_norm(layer.weight.detach().flatten(1), 2)
         assert top == pytest.approx(1.0, abs=0.05)
+
+
+def test_the_encoder_gives_a_distribution():
+    encoder = ContentEncoder(content=6, **SMALL)
+    mean, log_variance = encoder(torch.randn(3, 3, 32, 32))
+    assert mean.shape == log_variance.shape == (3, 6)
 
 
 def test_the_classifier_reads_classes_from_its_features():

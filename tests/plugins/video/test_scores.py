@@ -1,4 +1,4 @@
-"""The clip classifier and the scores: protocol, names, and what they say of clips that are known."""
+"""The clip classifier and the scores: protocol, names, and what they say of known clips."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def test_fvd_has_its_name_only_with_its_weights(cli, film, tmp_path, monkeypatch
 
 
 def test_features_that_are_not_there(tmp_path):
-    with pytest.raises(PluginError, match="--weights i3d_torchscript.pt"):
+    with pytest.raises(PluginError, match=r"--weights i3d_torchscript\.pt"):
         extractor("i3d")
     with pytest.raises(CheckpointError, match="no such file"):
         extractor("i3d", weights=str(tmp_path / "x.pt"))

@@ -17,7 +17,7 @@ import numpy as np
 
 from multigan.data.film import open_film
 from multigan.data.frames import FilmReader
-from multigan.data.media import read_image
+from multigan.data.media import Picture, read_image
 from multigan.data.pixels import over_white
 from multigan.data.scenes import Scene, render
 from multigan.errors import DataError
@@ -168,7 +168,7 @@ class StripReel:
 
     def count(self) -> int:
         """How often its height goes into its width."""
-        pixels = _opened(self.path)
+        pixels = _opened(self.path).rgb
         if pixels.shape[1] % pixels.shape[0]:
             size = f"{pixels.shape[1]}x{pixels.shape[0]}"
             raise DataError(f"{self.path}: {size} pixels are no row of square frames")
@@ -176,7 +176,8 @@ class StripReel:
 
     def read(self, numbers: Sequence[int]) -> list[np.ndarray]:
         """Cuts them out."""
-        pixels = _opened(self.path)
+        strip = _opened(self.path)
+        pixels = over_white(strip.rgb, strip.alpha)
         side = pixels.shape[0]
         return [pixels[:, side * n : side * (n + 1)] for n in numbers]
 
@@ -220,11 +221,14 @@ class SheetReel:
 
     def read(self, numbers: Sequence[int]) -> list[np.ndarray]:
         """Cuts them out."""
-        pixels, cell = _opened(self.path), self.cell
-        if pixels.shape[0] < (self.row + 1) * cell or pixels.shape[1] < self.frames * cell:
-            size = f"{pixels.shape[1]}x{pixels.shape[0]}"
-            raise DataError(f"{self.name}: the sheet of {size} pixels is smaller than its layout")
-        row = pixels[cell * self.row : cell * (self.row + 1)]
+        sheet, cell = _opened(self.path), self.cell
+        height, width = sheet.rgb.shape[:2]
+        if height < (self.row + 1) * cell or width < self.frames * cell:
+            raise DataError(
+                f"{self.name}: the sheet of {width}x{height} pixels is smaller than its layout"
+            )
+        inside = slice(cell * self.row, cell * (self.row + 1))
+        row = over_white(sheet.rgb[inside], None if sheet.alpha is None else sheet.alpha[inside])
         return [row[:, cell * n : cell * (n + 1)] for n in numbers]
 
 
@@ -272,7 +276,6 @@ def _at_rate(reader: FilmReader, rate: Fraction) -> Iterator[np.ndarray]:
 
 
 @lru_cache(maxsize=8)
-def _opened(path: Path) -> np.ndarray:
+def _opened(path: Path) -> Picture:
     """Several reels, or several reads of one, share a picture."""
-    picture = read_image(path)
-    return over_white(picture.rgb, picture.alpha)
+    return read_image(path)

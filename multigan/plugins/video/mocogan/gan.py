@@ -4,7 +4,7 @@ Tulyakov et al., "MoCoGAN: Decomposing Motion and Content for Video Generation",
 
     discriminators   judge one random frame of each clip, and whole clips, real and fake in one pass
     penalty          on their slopes; lazily, if every so many steps is enough
-    generator        raises the verdicts on the clips that were just judged
+    generator        raises the verdicts on the clips that were just judged; an encoder may help
 
 Both judges see the same fakes, which are painted once and serve the generator as well. The authors'
 code draws others for each of the three, and unrolls two times T clips to keep one frame of each.
@@ -14,7 +14,7 @@ Shape suffixes: B clips, T frames, C channels, H and W pixels, V verdict and cla
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -30,6 +30,7 @@ from multigan.plugins.video.clips.dataset import open_clips
 from multigan.plugins.video.evaluation import Evaluation
 from multigan.plugins.video.mocogan.recipe import MoCoGANRecipe
 from multigan.plugins.video.networks.discriminators import ClipDiscriminator, FrameDiscriminator
+from multigan.plugins.video.networks.encoder import ContentEncoder
 from multigan.plugins.video.networks.generator import VideoGenerator
 from multigan.plugins.video.writing import preview_of
 from multigan.training.phases import Batch, Losses, Noise, Phase, Preview, Stage, Step
@@ -58,6 +59,7 @@ class MoCoGAN:
             size=data.size,
             content=model.content,
             motion=model.motion,
+            noise=model.motion_noise,
             categories=self.categories,
             width=model.width,
             widest=model.widest,
@@ -85,11 +87,20 @@ class MoCoGAN:
             }
         )
         self.memory = nn.ModuleDict()
+        self.makers: tuple[str, ...] = ("generator",)
+        if self.loss.reconstruction:
+            self.networks["encoder"] = ContentEncoder(
+                size=data.size,
+                content=model.content,
+                width=model.discriminator_width,
+                widest=model.widest,
+            )
+            self.makers += ("encoder",)
         self.groups = {
-            "generator": ("generator",),
+            "generator": self.makers,
             "discriminators": ("frame-discriminator", "clip-discriminator"),
         }
-        self.averaged = ("generator",)
+        self.averaged = self.makers
         self._evaluation: Evaluation | None = None
 
     def stages(self) -> tuple[Stage, ...]:
@@ -114,7 +125,8 @@ class MoCoGAN:
         """
         real_BTCHW = batch["video"]
         batch["category"] = self._category(batch, step.noise)
-        with _graph_of(self.generator, wanted=self.loss.reuse_fakes):
+        makers = [self.networks[name] for name in self.makers]
+        with _graph_of(makers, wanted=self.loss.reuse_fakes):
             batch["fake"] = self._generate(batch, step.noise)
         batch["real-seen"] = self._seen(real_BTCHW, step)
         batch["fake-seen"] = self._seen(batch["fake"].detach(), step)
@@ -172,6 +184,11 @@ class MoCoGAN:
             losses[kind] = generator_loss(self.loss.objective, fake_BV[:, :1], real_B1)
             if fake_BV.shape[1] > 1:
                 losses["category"] = self._category_loss(fake_BV, batch)
+        if "encoder" in self.networks:
+            half = len(fake_BTCHW) // 2
+            distance = F.l1_loss(fake_BTCHW[:half].float(), batch["video"][:half])
+            losses["reconstruction"] = self.loss.reconstruction * distance
+            losses["divergence"] = self.loss.divergence * batch.pop("divergence")
         return losses
 
     # What they are made of ------------------------------------------------------------------------
@@ -192,8 +209,17 @@ class MoCoGAN:
             content = real_BTCHW[:, 0]
         else:
             content = noise.normal(B, model.content)
-        motion_BTM = noise.normal(B, self.recipe.unrolled + 1, model.motion)
-        return self.generator(content, motion_BTM, batch["category"], times_BT)
+        if "encoder" in self.networks:
+            # Of one half the content is read off the real clip, the other half is drawn: the
+            # generator learns what clips look like, and the judges see what samples will be.
+            half, rows = B // 2, torch.arange(B // 2, device=content.device)
+            shown_BCHW = real_BTCHW[rows, noise.integers(real_BTCHW.shape[1], B)[:half]]
+            mean_BZ, log_variance_BZ = self.networks["encoder"](shown_BCHW)
+            read_BZ = mean_BZ + (0.5 * log_variance_BZ).exp() * content[:half]
+            content = torch.cat([read_BZ, content[half:]])
+            batch["divergence"] = _divergence(mean_BZ, log_variance_BZ)
+        motion_BTE = noise.normal(B, self.recipe.unrolled + 1, model.motion_noise)
+        return self.generator(content, motion_BTE, batch["category"], times_BT)
 
     def _seen(self, x_BTCHW: Tensor, step: Step) -> dict[str, Tensor]:
         """Clips and a random frame of each as the judges get them."""
@@ -263,7 +289,7 @@ class MoCoGAN:
     def model(self) -> dict[str, Any]:
         """The generator, the names of its classes, and how long and fast its clips are."""
         return {
-            "networks": ["generator"],
+            "networks": list(self.makers),
             "classes": list(self.classes),
             "frames": self.recipe.unrolled,
             "rate": self.data.rate(),
@@ -278,7 +304,7 @@ class MoCoGAN:
         if model.condition == "first-frame":
             firsts = [self.data[i % len(self.data)]["video"][0] for i in range(count)]
             content = torch.stack(firsts).to(device)
-        motion_BTM = noise.normal(count, length + 1, model.motion)
+        motion_BTE = noise.normal(count, length + 1, model.motion_noise)
         category_B = None
         if self.categories:
             category_B = torch.arange(count, device=device) % self.categories
@@ -286,18 +312,27 @@ class MoCoGAN:
         for start in range(0, count, CHUNK):
             some = slice(start, start + CHUNK)
             given_B = None if category_B is None else category_B[some]
-            made_BTCHW = generator(content[some], motion_BTM[some], given_B)
+            made_BTCHW = generator(content[some], motion_BTE[some], given_B)
             parts.append(made_BTCHW.float().clamp(-1, 1).cpu())
         return torch.cat(parts), None if category_B is None else category_B.cpu()
 
 
 @contextmanager
-def _graph_of(generator: nn.Module, *, wanted: bool) -> Iterator[None]:
-    """Records what the frozen generator does while the judges learn, or expressly does not."""
+def _graph_of(networks: Sequence[nn.Module], *, wanted: bool) -> Iterator[None]:
+    """Records what frozen networks do while the judges learn, or expressly does not."""
     if not wanted:
         with torch.no_grad():
             yield
         return
-    generator.requires_grad_(True)
+    for network in networks:
+        network.requires_grad_(True)
     yield
-    generator.requires_grad_(False)
+    for network in networks:
+        network.requires_grad_(False)
+
+
+def _divergence(mean_BZ: Tensor, log_variance_BZ: Tensor) -> Tensor:
+    """KL(N(mean, variance) || N(0, 1)) in nats, summed over the content, mean over clips."""
+    mean_BZ, log_variance_BZ = mean_BZ.float(), log_variance_BZ.float()
+    nats_BZ = mean_BZ.square() + log_variance_BZ.exp() - 1 - log_variance_BZ
+    return 0.5 * nats_BZ.sum(1).mean()

@@ -16,7 +16,8 @@ class MoCoGANModel(Section):
     """Generator of clips, judge of frames, judge of clips."""
 
     content: PositiveInt = Field(50, description="latents of what stays through a clip")
-    motion: PositiveInt = Field(10, description="size of the recurrent state and of its noise")
+    motion: PositiveInt = Field(10, description="size of the recurrent state")
+    motion_noise: PositiveInt = Field(10, description="fresh numbers for each frame's motion")
     labels: Literal["none", "projection", "classifier"] = Field(
         "none", description="inner product, or classes that the judge of clips has to tell (AC-GAN)"
     )
@@ -69,6 +70,14 @@ class MoCoGANLoss(Section):
         1, description="lazy: penalties every so many steps, scaled accordingly"
     )
     category: NonNegative = Field(1.0, description="weight of the classes or categories")
+    reconstruction: NonNegative = Field(
+        0.0,
+        description="with data.within: an encoder reads the content of half of the real clips off "
+        "one of their frames, and the generator has to make them again (VAE/GAN); weight of L1",
+    )
+    divergence: NonNegative = Field(
+        2e-3, description="how near that content is kept to the noise that samples are made of"
+    )
     instance_noise: NonNegative = Field(
         0.0, description="deviation of noise on all that is judged; falls to zero over the run"
     )
@@ -132,6 +141,13 @@ class MoCoGANRecipe(Recipe):
             raise ValueError(f"model.unroll is less than data.frames={frames}")
         if model.unroll and self.data.within:
             raise ValueError("data.within says where a clip begins, so model.unroll must be 0")
+        if self.loss.reconstruction and not self.data.within:
+            raise ValueError(
+                "loss.reconstruction needs data.within: clips that are cut anywhere cannot be made "
+                "again, since nothing says where in the motion they are"
+            )
+        if self.loss.reconstruction and self.train.batch_size < 2:
+            raise ValueError("loss.reconstruction takes half of a batch: train.batch_size=2")
         if model.condition == "first-frame" and (self.data.within or model.unroll):
             raise ValueError(
                 "a clip that goes on from its first frame begins there: model.unroll=0 and "

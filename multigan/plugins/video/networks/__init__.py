@@ -2,11 +2,13 @@
 
 from multigan.plugins.video.networks.classifier import ClipClassifier
 from multigan.plugins.video.networks.discriminators import ClipDiscriminator, FrameDiscriminator
+from multigan.plugins.video.networks.encoder import ContentEncoder
 from multigan.plugins.video.networks.generator import VideoGenerator
 
 NETWORKS = {
     "video-generator": VideoGenerator,
     "frame-discriminator": FrameDiscriminator,
     "clip-discriminator": ClipDiscriminator,
+    "content-encoder": ContentEncoder,
     "clip-classifier": ClipClassifier,
 }

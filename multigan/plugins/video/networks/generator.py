@@ -1,6 +1,7 @@
 """The generator of clips: what stays, what moves, and a picture of both at every time.
 
-Shape suffixes: B clips, T frames, C channels, H and W pixels, Z content, M motion, K categories.
+Shape suffixes: B clips, T frames, C channels, H and W pixels, Z content, M motion, E noise,
+K categories.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ class VideoGenerator(Network):
         size: side of the frames: a power of two.
         content: Z.
         motion: M.
+        noise: E, fresh numbers that each frame brings into the motion.
         categories: K; 0 without.
         width: channels at half the size.
         widest: most channels anywhere.
@@ -37,15 +39,16 @@ class VideoGenerator(Network):
         size: int = 64,
         content: int = 50,
         motion: int = 10,
+        noise: int = 10,
         categories: int = 0,
         width: int = 64,
         widest: int = 512,
         condition: Literal["none", "first-frame"] = "none",
     ) -> None:
         super().__init__()
-        self.size, self.content, self.motion_size = size, content, motion
+        self.size, self.content, self.noise = size, content, noise
         self.categories, self.condition = categories, condition
-        self.motion = Motion(motion, categories)
+        self.motion = Motion(motion, noise, categories)
         shape = {"size": size, "motion": motion, "width": width, "widest": widest}
         if condition == "first-frame":
             self.painter: ContentPainter | PortraitPainter = PortraitPainter(**shape)
@@ -55,7 +58,7 @@ class VideoGenerator(Network):
     def forward(
         self,
         content: Tensor,
-        noise_BTM: Tensor,
+        noise_BTE: Tensor,
         category_B: Tensor | None = None,
         times_BT: Tensor | None = None,
     ) -> Tensor:
@@ -63,11 +66,11 @@ class VideoGenerator(Network):
 
         Args:
             content: latents (B, Z), or first frames (B, 3, H, W), which are part of the clips.
-            noise_BTM: standard normal, one more row than there are states, see `Motion`.
+            noise_BTE: standard normal, one more row than there are states, see `Motion`.
             category_B: numbers, or shares of the categories (B, K).
             times_BT: which of the states are painted, ascending; None paints all.
         """
-        states_BTM = self.motion(noise_BTM, category_B)
+        states_BTM = self.motion(noise_BTE, category_B)
         if times_BT is not None:
             which_BTM = times_BT[:, :, None].expand(-1, -1, states_BTM.shape[2])
             states_BTM = states_BTM.gather(1, which_BTM)
