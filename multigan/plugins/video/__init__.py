@@ -11,6 +11,12 @@ PLUGIN = Plugin(
             recipe="multigan.plugins.video.mocogan.recipe:MoCoGANRecipe",
             gan="multigan.plugins.video.mocogan.gan:MoCoGAN",
         ),
+        "animate": Method(
+            summary="Action Extractor and Motion Generator: a picture does what a film shows.",
+            recipe="multigan.plugins.video.animate.recipe:AnimateRecipe",
+            gan="multigan.plugins.video.animate.gan:Animate",
+            pipeline="multigan.plugins.video.animate.pipeline:AnimatePipeline",
+        ),
         "classifier": Method(
             summary="A small classifier of clips, to score generated ones with.",
             recipe="multigan.plugins.video.classifier.recipe:ClassifierRecipe",
@@ -20,6 +26,7 @@ PLUGIN = Plugin(
     },
     networks="multigan.plugins.video.networks",
     pipeline="multigan.plugins.video.pipeline:VideoPipeline",
+    verbs="multigan.plugins.video.verbs:app",
     scores="multigan.plugins.video.score:app",
     metrics={
         "frechet-FEATURES": "Frechet distance of clip features, e.g. frechet-sprite-actions",
@@ -27,6 +34,12 @@ PLUGIN = Plugin(
         "motion-control-FEATURES": "share of clips that are taken for the action asked for",
         "content-distance-colours": "how much the colours change through a clip (ACD)",
         "content-distance-colours-real": "the same of real clips, which it should be near",
+        "transfer-FEATURES": "share of animations that are taken for the driving clip's action",
+        "transfer-FEATURES-shuffled": "the same against the action of another driving clip",
+        "looks-colours": "how far an animation's colours are from its portrait's",
+        "looks-colours-real": "the same of real clips and their first frames",
+        "reconstruction": "mean absolute error of clips made again, where pixels go from -1 to 1",
+        "reconstruction-copy": "the same of repeating the first frame",
         "accuracy": "share of held-out clips that a classifier names right",
     },
 )

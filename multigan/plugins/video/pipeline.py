@@ -135,28 +135,8 @@ class VideoPipeline(Pipeline):
         return VideoOutput(made.clips, made.rate, made.labels, format)
 
     def save_samples(self, result: VideoOutput, path: Path) -> list[Path]:
-        """Writes clips: a film of all, a contact sheet (.png), or a folder with one film for each.
-
-        Raises:
-            DataError: a file name that no film can have.
-        """
-        suffix = path.suffix.lower()
-        if suffix == ".png":
-            return [self._sheet(result, path)]
-        if suffix and not path.is_dir():
-            if suffix not in FILMS:
-                raise DataError(f"{path}: cannot write this kind of film; use {' '.join(FILMS)}")
-            return [write_clip(side_by_side(result.clips), path, rate=result.rate)]
-        path.mkdir(parents=True, exist_ok=True)
-        digits, written = len(str(len(result.clips) - 1)), []
-        for number, clip in enumerate(result.clips):
-            label = f"-{result.labels[number]}" if result.labels else ""
-            name = f"{number:0{digits}}{label}.{result.format}".replace("/", "_")
-            written.append(write_clip(clip, path / name, rate=result.rate))
-        return [*written, self._sheet(result, path / "contact-sheet.png")]
-
-    def _sheet(self, result: VideoOutput, path: Path) -> Path:
-        return write_image(np.array(picture(contact_sheet(result.clips))), path)
+        """Writes clips, see `save_clips`."""
+        return save_clips(result, path)
 
     def _drawn(self, count: int, length: int, *, seed: int) -> tuple[Tensor, Tensor]:
         """Content and motion noise: each clip, and each frame of it, has numbers of its own."""
@@ -201,3 +181,29 @@ class VideoPipeline(Pipeline):
         if str(label) not in names:
             raise PluginError(f"this model has no class '{label}'{suggestion(str(label), names)}")
         return names.index(str(label))
+
+
+def save_clips(result: VideoOutput, path: Path) -> list[Path]:
+    """Writes clips: a film of all, a contact sheet (.png), or a folder with one film for each.
+
+    Raises:
+        DataError: a file name that no film can have.
+    """
+    suffix = path.suffix.lower()
+    if suffix == ".png":
+        return [_write_sheet(result, path)]
+    if suffix and not path.is_dir():
+        if suffix not in FILMS:
+            raise DataError(f"{path}: cannot write this kind of film; use {' '.join(FILMS)}")
+        return [write_clip(side_by_side(result.clips), path, rate=result.rate)]
+    path.mkdir(parents=True, exist_ok=True)
+    digits, written = len(str(len(result.clips) - 1)), []
+    for number, clip in enumerate(result.clips):
+        label = f"-{result.labels[number]}" if result.labels else ""
+        name = f"{number:0{digits}}{label}.{result.format}".replace("/", "_")
+        written.append(write_clip(clip, path / name, rate=result.rate))
+    return [*written, _write_sheet(result, path / "contact-sheet.png")]
+
+
+def _write_sheet(result: VideoOutput, path: Path) -> Path:
+    return write_image(np.array(picture(contact_sheet(result.clips))), path)

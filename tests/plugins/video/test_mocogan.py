@@ -17,13 +17,8 @@ from multigan.training.phases import Noise, Step
 from multigan.training.train import train
 
 MODEL = {
-    "content": 6,
-    "motion": 4,
-    "motion_noise": 4,
-    "width": 4,
-    "discriminator_width": 4,
-    "widest": 8,
-}
+    "content": 6, "motion": 4, "motion_noise": 4, "width": 4, "discriminator_width": 4, "widest": 8,
+}  # fmt: skip
 
 
 def recipe(**sections):

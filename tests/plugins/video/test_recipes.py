@@ -14,7 +14,8 @@ NAMES = [name for name in registry.recipes() if load_recipe(name).plugin == "vid
 SHORT = ["data.size=32", "train.batch_size=2", "train.trackers=[]", "model.width=4"]
 ADVERSARIAL = [*SHORT, "steps.adversarial=2", "model.discriminator_width=4", "model.widest=8"]
 OVERRIDES = {
-    "mocogan": [*ADVERSARIAL, "evaluate.features=none"],
+    "mocogan": [*ADVERSARIAL, "evaluate.features=none", "train.precision=fp32"],
+    "animate": [*ADVERSARIAL, "steps.actions=2"],
     "classifier": [*SHORT, "steps.training=2", "data.frames=4"],
 }
 

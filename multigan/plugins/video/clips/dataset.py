@@ -8,6 +8,7 @@ Shape suffixes: T frames, C channels, H and W pixels.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
@@ -34,6 +35,8 @@ class Clips(Dataset[dict[str, Tensor]]):
         config: window, size and what unusable films do.
         classes: names of the classes; empty gives no labels.
         sparse: frames of each clip that are shown, evenly spread; 0 shows all.
+        portraits: adds ``"portrait"``, a random frame (3, H, W) of the film, or of another film of
+            the same group: of a character.
     """
 
     def __init__(
@@ -43,8 +46,13 @@ class Clips(Dataset[dict[str, Tensor]]):
         *,
         classes: Sequence[str] = (),
         sparse: int = 0,
+        portraits: bool = False,
     ) -> None:
         self.reels, self.config, self.sparse = reels, config, sparse
+        self._company: dict[str, list[int]] = defaultdict(list)
+        if portraits:
+            for number, reel in enumerate(reels):
+                self._company[reel.group].append(number)
         self.classes = tuple(classes)
         self._kept: dict[int, Tensor] = {}
         self._room = config.memory * 1e9
@@ -68,6 +76,14 @@ class Clips(Dataset[dict[str, Tensor]]):
         """
         return self._cut(index, 0, torch.arange(self.config.frames))
 
+    def frames(self, index: int, numbers_T: Tensor) -> Tensor:
+        """Frames of one film by number, (T, 3, H, W) in [-1, 1].
+
+        Raises:
+            DataError: it cannot be read.
+        """
+        return to_float(self._frames(index, numbers_T))
+
     def rate(self) -> float:
         """Clip frames a second, of the first film that can be read."""
         for reel in self.reels:
@@ -79,8 +95,13 @@ class Clips(Dataset[dict[str, Tensor]]):
 
     def _load(self, index: int) -> dict[str, Tensor]:
         sample = self._cut(index, self._first(self._usable(index)), self._shown())
+        if company := self._company.get(self.reels[index].group):
+            other = company[int(torch.randint(len(company), ()))]
+            place = torch.randint(self._usable(other), (1,))
+            sample["portrait"] = self.frames(other, place)[0]
         if self.config.flip and torch.rand(()) < 0.5:
-            sample["video"] = sample["video"].flip(-1)
+            for name in {"video", "portrait"} & set(sample):
+                sample[name] = sample[name].flip(-1)
         return sample
 
     def _cut(self, index: int, first: int, shown_T: Tensor) -> dict[str, Tensor]:
@@ -93,7 +114,7 @@ class Clips(Dataset[dict[str, Tensor]]):
             times_T = shown_T
             numbers_T = first + config.stride * shown_T
         numbers_T = _repeated(numbers_T, self._usable(index), reel, config.short)
-        sample = {"video": to_float(self._frames(index, numbers_T)), "times": times_T}
+        sample = {"video": self.frames(index, numbers_T), "times": times_T}
         if self.classes:
             sample["label"] = torch.tensor(self.classes.index(reel.label))
         return sample
@@ -147,7 +168,12 @@ class Clips(Dataset[dict[str, Tensor]]):
 
 
 def open_clips(
-    config: VideoData, *, labelled: bool, split: str = "train", sparse: int = 0
+    config: VideoData,
+    *,
+    labelled: bool,
+    split: str = "train",
+    sparse: int = 0,
+    portraits: bool = False,
 ) -> Clips:
     """Opens what ``data.source`` names.
 
@@ -156,6 +182,7 @@ def open_clips(
         labelled: whether classes are needed.
         split: "train" or "validation", see `open_reels`.
         sparse: see `Clips`.
+        portraits: likewise.
 
     Raises:
         DataError: there are no such films, or they have no classes.
@@ -166,7 +193,9 @@ def open_clips(
         raise DataError(
             f"{config.source}: its films have no classes; put them into one folder a class"
         )
-    return Clips(reels, config, classes=classes if labelled else (), sparse=sparse)
+    return Clips(
+        reels, config, classes=classes if labelled else (), sparse=sparse, portraits=portraits
+    )
 
 
 def _repeated(numbers: Tensor, count: int, reel: Reel, short: str) -> Tensor:

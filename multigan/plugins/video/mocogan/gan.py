@@ -100,11 +100,13 @@ class MoCoGAN:
             "generator": self.makers,
             "discriminators": ("frame-discriminator", "clip-discriminator"),
         }
+        if recipe.steps.reconstruction:
+            self.groups["reconstruction"] = self.makers
         self.averaged = self.makers
         self._evaluation: Evaluation | None = None
 
     def stages(self) -> tuple[Stage, ...]:
-        """The game, see the top of the file."""
+        """The game, see the top of the file; before it perhaps only reconstruction."""
         loss = self.loss
         repeat = loss.discriminator_steps
         phases = [Phase("discriminators", "discriminators", self.judge, repeat=repeat)]
@@ -114,7 +116,12 @@ class MoCoGAN:
                 Phase("penalty", "discriminators", self.penalty, every=every, fresh=False)
             )
         phases.append(Phase("generator", "generator", self.fool, fresh=False))
-        return (Stage("adversarial", self.recipe.steps.adversarial, tuple(phases)),)
+        steps = self.recipe.steps
+        game = Stage("adversarial", steps.adversarial, tuple(phases))
+        if not steps.reconstruction:
+            return (game,)
+        alone = Phase("reconstruction", "reconstruction", self.reconstruct)
+        return (Stage("reconstruction", steps.reconstruction, (alone,)), game)
 
     # The phases -----------------------------------------------------------------------------------
 
@@ -185,11 +192,14 @@ class MoCoGAN:
             if fake_BV.shape[1] > 1:
                 losses["category"] = self._category_loss(fake_BV, batch)
         if "encoder" in self.networks:
-            half = len(fake_BTCHW) // 2
-            distance = F.l1_loss(fake_BTCHW[:half].float(), batch["video"][:half])
-            losses["reconstruction"] = self.loss.reconstruction * distance
-            losses["divergence"] = self.loss.divergence * batch.pop("divergence")
+            losses |= self._remade(fake_BTCHW[: len(fake_BTCHW) // 2], batch)
         return losses
+
+    def reconstruct(self, batch: Batch, step: Step) -> Losses:
+        """Encoder and generator make all real clips again: a variational autoencoder."""
+        batch["category"] = self._category(batch, step.noise)
+        fake_BTCHW = self._generate(batch, step.noise, read=len(batch["video"]))
+        return self._remade(fake_BTCHW, batch)
 
     # What they are made of ------------------------------------------------------------------------
 
@@ -198,8 +208,12 @@ class MoCoGAN:
             return batch.get("label")
         return noise.integers(self.categories, len(batch["video"]))
 
-    def _generate(self, batch: Batch, noise: Noise) -> Tensor:
-        """Clips of the batch's categories; in its places where those are known."""
+    def _generate(self, batch: Batch, noise: Noise, *, read: int | None = None) -> Tensor:
+        """Clips of the batch's categories; in its places where those are known.
+
+        With an encoder the content of the first `read` of them, by default half, is read off the
+        real clips, so that they can be compared; that of the others is drawn, as in sampling.
+        """
         real_BTCHW, times_BT, model = batch["video"], batch["times"], self.recipe.model
         B = len(real_BTCHW)
         if model.unroll:
@@ -210,13 +224,12 @@ class MoCoGAN:
         else:
             content = noise.normal(B, model.content)
         if "encoder" in self.networks:
-            # Of one half the content is read off the real clip, the other half is drawn: the
-            # generator learns what clips look like, and the judges see what samples will be.
-            half, rows = B // 2, torch.arange(B // 2, device=content.device)
-            shown_BCHW = real_BTCHW[rows, noise.integers(real_BTCHW.shape[1], B)[:half]]
+            read = B // 2 if read is None else read
+            rows, places = torch.arange(read), noise.integers(real_BTCHW.shape[1], B)[:read]
+            shown_BCHW = real_BTCHW[rows.to(places.device), places]
             mean_BZ, log_variance_BZ = self.networks["encoder"](shown_BCHW)
-            read_BZ = mean_BZ + (0.5 * log_variance_BZ).exp() * content[:half]
-            content = torch.cat([read_BZ, content[half:]])
+            read_BZ = mean_BZ + (0.5 * log_variance_BZ).exp() * content[:read]
+            content = torch.cat([read_BZ, content[read:]])
             batch["divergence"] = _divergence(mean_BZ, log_variance_BZ)
         motion_BTE = noise.normal(B, self.recipe.unrolled + 1, model.motion_noise)
         return self.generator(content, motion_BTE, batch["category"], times_BT)
@@ -251,6 +264,14 @@ class MoCoGAN:
             real_BV, fake_BV = judge(both, both_B).chunk(2)
             found.append((kind, real_BV, fake_BV))
         return found
+
+    def _remade(self, fake_BTCHW: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """How far the first clips are from the real ones that their content was read off."""
+        distance = F.l1_loss(fake_BTCHW.float(), batch["video"][: len(fake_BTCHW)])
+        return {
+            "reconstruction": self.loss.reconstruction * distance,
+            "divergence": self.loss.divergence * batch.pop("divergence"),
+        }
 
     def _category_loss(self, verdicts_BV: Tensor, batch: Batch) -> Tensor:
         return self.loss.category * F.cross_entropy(verdicts_BV[:, 1:].float(), batch["category"])

@@ -97,8 +97,11 @@ class MoCoGANAugment(Section):
 
 
 class MoCoGANSteps(Section):
-    """Length of the stage."""
+    """Lengths of the stages."""
 
+    reconstruction: Count = Field(
+        0, description="before the game: only make real clips again; needs loss.reconstruction"
+    )
     adversarial: PositiveInt = 100_000
 
 
@@ -115,10 +118,11 @@ class VideoEvaluate(Section):
 
 
 class MoCoGANOptimizers(Section):
-    """Both sides; the two judges share an optimiser."""
+    """Both sides, the two judges with one; and what comes before the game."""
 
     generator: OptimizerConfig = OptimizerConfig()
     discriminators: OptimizerConfig = OptimizerConfig()
+    reconstruction: OptimizerConfig = OptimizerConfig(lr=2e-3, betas=(0.9, 0.99), warmup=50)
 
 
 class MoCoGANRecipe(Recipe):
@@ -146,6 +150,8 @@ class MoCoGANRecipe(Recipe):
                 "loss.reconstruction needs data.within: clips that are cut anywhere cannot be made "
                 "again, since nothing says where in the motion they are"
             )
+        if self.steps.reconstruction and not self.loss.reconstruction:
+            raise ValueError("steps.reconstruction needs a weight: loss.reconstruction=50")
         if self.loss.reconstruction and self.train.batch_size < 2:
             raise ValueError("loss.reconstruction takes half of a batch: train.batch_size=2")
         if model.condition == "first-frame" and (self.data.within or model.unroll):

@@ -1,5 +1,11 @@
 """The networks that saved models name."""
 
+from multigan.plugins.video.networks.actions import (
+    ActionCritic,
+    ActionExtractor,
+    ActionGenerator,
+    Animator,
+)
 from multigan.plugins.video.networks.classifier import ClipClassifier
 from multigan.plugins.video.networks.discriminators import ClipDiscriminator, FrameDiscriminator
 from multigan.plugins.video.networks.encoder import ContentEncoder
@@ -10,5 +16,9 @@ NETWORKS = {
     "frame-discriminator": FrameDiscriminator,
     "clip-discriminator": ClipDiscriminator,
     "content-encoder": ContentEncoder,
+    "action-extractor": ActionExtractor,
+    "animator": Animator,
+    "action-generator": ActionGenerator,
+    "action-critic": ActionCritic,
     "clip-classifier": ClipClassifier,
 }

@@ -94,11 +94,7 @@ class PortraitPainter(nn.Module):
     def forward(self, portrait_BCHW: Tensor, states_BTM: Tensor) -> Tensor:
         """Frames (B, T, 3, H, W) in [-1, 1]."""
         B, T, _ = states_BTM.shape
-        features = [self.skip(portrait_BCHW)]
-        h_BCHW = portrait_BCHW
-        for layer in self.encoder:
-            h_BCHW = layer(h_BCHW)
-            features.append(h_BCHW)
+        features = [self.skip(portrait_BCHW), *self._encoded(portrait_BCHW)]
         states_NM = states_BTM.flatten(0, 1)
         h_NCHW = _each_frame(features.pop(), T)
         h_NCHW = h_NCHW + self.bottleneck(states_NM).unflatten(1, (-1, BASE, BASE))
@@ -108,6 +104,18 @@ class PortraitPainter(nn.Module):
             h_NCHW = F.instance_norm(h_NCHW) * (1 + scale) + shift
             h_NCHW = h_NCHW + gate.sigmoid() * _each_frame(features.pop(), T)
         return self.paint(F.leaky_relu(h_NCHW, 0.2)).tanh().unflatten(0, (B, T))
+
+    def content(self, x_BCHW: Tensor) -> Tensor:
+        """What the encoder sees in a picture, wherever in it: (B, F)."""
+        return self._encoded(x_BCHW)[-1].mean((2, 3))
+
+    def _encoded(self, x_BCHW: Tensor) -> list[Tensor]:
+        """Features at every size, the smallest last."""
+        features = []
+        for layer in self.encoder:
+            x_BCHW = layer(x_BCHW)
+            features.append(x_BCHW)
+        return features
 
 
 def _each_frame(x_BCHW: Tensor, frames: int) -> Tensor:
