@@ -15,7 +15,7 @@ SHORT = ["data.size=32", "train.batch_size=2", "train.trackers=[]", "model.width
 ADVERSARIAL = [*SHORT, "steps.adversarial=2", "model.discriminator_width=4", "model.widest=8"]
 OVERRIDES = {
     "mocogan": [*ADVERSARIAL, "evaluate.features=none", "train.precision=fp32"],
-    "animate": [*ADVERSARIAL, "steps.actions=2"],
+    "animate": [*ADVERSARIAL, "steps.actions=2", "evaluate.samples=4"],
     "classifier": [*SHORT, "steps.training=2", "data.frames=4"],
 }
 
@@ -28,6 +28,8 @@ def test_recipe(name: str, sheets: Path, tmp_path: Path, cli) -> None:
         overrides.append("data.builtin_size=20")
     else:
         overrides += [f"data.source={sheets}", "data.held_out=4"]
+    if name == "videogan-sprites":
+        overrides.append("steps.reconstruction=2")
     shown = cli("run", name, *overrides, "-o", tmp_path / "run")
     assert shown.code == 0, shown.err
     if recipe.method == "mocogan":
