@@ -1,10 +1,10 @@
-"""Clips from noise, with or without classes."""
+"""Clips from noise, pictures that move, films that go on."""
 
 from multigan.plugin import Method, Plugin
 
 PLUGIN = Plugin(
     name="video",
-    summary="Makes clips like those of a folder, of a class if they have classes.",
+    summary="Makes clips like those of a folder, animates pictures, goes on with films.",
     methods={
         "mocogan": Method(
             summary="Content that stays and motion that a GRU makes (Tulyakov et al. 2018).",
@@ -16,6 +16,12 @@ PLUGIN = Plugin(
             recipe="multigan.plugins.video.animate.recipe:AnimateRecipe",
             gan="multigan.plugins.video.animate.gan:Animate",
             pipeline="multigan.plugins.video.animate.pipeline:AnimatePipeline",
+        ),
+        "next-frame": Method(
+            summary="Goes on with films: near to what came, and possible (Mathieu et al. 2016).",
+            recipe="multigan.plugins.video.next_frame.recipe:NextFrameRecipe",
+            gan="multigan.plugins.video.next_frame.gan:NextFrame",
+            pipeline="multigan.plugins.video.next_frame.pipeline:NextFramePipeline",
         ),
         "classifier": Method(
             summary="A small classifier of clips, to score generated ones with.",
@@ -40,6 +46,8 @@ PLUGIN = Plugin(
         "looks-colours-real": "the same of real clips and their first frames",
         "reconstruction": "mean absolute error of clips made again, where pixels go from -1 to 1",
         "reconstruction-copy": "the same of repeating the first frame",
+        "psnr": "of predicted frames, in decibels, each one counted as 60 at most",
+        "psnr-copy": "the same of repeating the last frame that was given",
         "accuracy": "share of held-out clips that a classifier names right",
     },
 )

@@ -158,7 +158,7 @@ def test_a_trained_model_animates_on_the_command_line(sheets, film, cli, tmp_pat
     assert len(list((tmp_path / "made").glob("*.mp4"))) == 2
     for other, message in (
         (cli("sample", run, "-o", tmp_path / "x"), "name one with --portrait"),
-        (cli(*words[:3], tmp_path / "me.png", *words[4:], "-o", tmp_path / "y.mp4"), "1 frame is no film"),
+        (cli(*words[:3], words[1], *words[4:], "-o", tmp_path / "y.mp4"), "1 frame is no film"),
         (cli(*words, "-o", tmp_path / "y.xyz"), "cannot write this kind of film"),
     ):
         assert other.code == 2 and message in other.err and other.err.count("\n") == 1, other.err

@@ -120,7 +120,7 @@ def test_the_encoder_gives_a_distribution():
 
 def test_the_classifier_reads_classes_from_its_features():
     torch.manual_seed(0)
-    network = ClipClassifier(classes=3, width=4, features=10).eval()
+    network = ClipClassifier(classes=3, size=32, width=4, features=10).eval()
     clips = torch.randn(2, 6, 3, 32, 32)
     assert network.features(clips).shape == (2, 10) and network.features(clips).min() >= 0
     torch.testing.assert_close(network(clips), network.head(network.features(clips)))

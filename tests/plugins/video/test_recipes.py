@@ -16,6 +16,7 @@ ADVERSARIAL = [*SHORT, "steps.adversarial=2", "model.discriminator_width=4", "mo
 OVERRIDES = {
     "mocogan": [*ADVERSARIAL, "evaluate.features=none", "train.precision=fp32"],
     "animate": [*ADVERSARIAL, "steps.actions=2", "evaluate.samples=4"],
+    "next-frame": [*ADVERSARIAL, "evaluate.samples=4"],
     "classifier": [*SHORT, "steps.training=2", "data.frames=4"],
 }
 

@@ -23,7 +23,7 @@ from multigan.training.train import train
 RUN = [
     "data.size=32", "data.frames=4", "data.held_out=4", "steps.training=60", "model.width=8",
     "model.features=16", "train.batch_size=12", "train.trackers=[]", "train.evaluate_every=0",
-    "train.precision=fp32", "train.device=cpu", "ema.decay=0.5", "augment.colour=false",
+    "train.precision=fp32", "train.device=cpu", "ema.decay=0.5",
     "optimizers.classifier.lr=0.01", "optimizers.classifier.warmup=5",
 ]  # fmt: skip
 

@@ -24,8 +24,8 @@ class ClassifierModel(Section):
 class ClassifierAugment(Section):
     """What may differ from the clips of the training, so that generated ones are not strange."""
 
-    colour: bool = Field(True, description="brightness, saturation and contrast")
-    translation: bool = Field(True, description="shift by up to an eighth of the side")
+    colour: bool = Field(False, description="brightness, saturation and contrast")
+    translation: bool = Field(False, description="shift by up to an eighth of the side")
     noise: NonNegative = Field(0.1, description="deviation, where pixels go from -1 to 1")
 
 

@@ -37,6 +37,7 @@ class ClassifierTraining:
             self.held_out = Clips(found.reels, recipe.data, classes=self.train.classes)
         network = ClipClassifier(
             classes=len(self.train.classes),
+            size=recipe.data.size,
             width=recipe.model.width,
             features=recipe.model.features,
             convolution=recipe.model.convolution,

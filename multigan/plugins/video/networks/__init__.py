@@ -10,6 +10,7 @@ from multigan.plugins.video.networks.classifier import ClipClassifier
 from multigan.plugins.video.networks.discriminators import ClipDiscriminator, FrameDiscriminator
 from multigan.plugins.video.networks.encoder import ContentEncoder
 from multigan.plugins.video.networks.generator import VideoGenerator
+from multigan.plugins.video.networks.predictor import FramePredictor
 
 NETWORKS = {
     "video-generator": VideoGenerator,
@@ -20,5 +21,6 @@ NETWORKS = {
     "animator": Animator,
     "action-generator": ActionGenerator,
     "action-critic": ActionCritic,
+    "frame-predictor": FramePredictor,
     "clip-classifier": ClipClassifier,
 }

@@ -1,4 +1,4 @@
-"""The clip classifier: convolutions over the picture and over time in turn, then a mean over both.
+"""The clip classifier: convolutions over the picture and over time in turn, a mean over time.
 
 Shape suffixes: B clips, T frames, C channels, H and W pixels, D features, K classes.
 """
@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from multigan.nn.network import Network
@@ -19,6 +20,7 @@ class ClipClassifier(Network):
 
     Args:
         classes: K.
+        size: side of the frames.
         width: channels after the first halving; four times as many at last.
         features: D.
         convolution: "factorised" into picture and time (Tran et al. 2018), or "full" ones over
@@ -29,6 +31,7 @@ class ClipClassifier(Network):
         self,
         *,
         classes: int,
+        size: int = 64,
         width: int = 16,
         features: int = 64,
         convolution: Literal["factorised", "full"] = "factorised",
@@ -44,6 +47,8 @@ class ClipClassifier(Network):
                 time = nn.Conv3d(after, after, (3, 1, 1), 1, (1, 0, 0), bias=False)
                 layers += [*_layer(space), *_layer(time)]
         self.body = nn.Sequential(*layers)
+        # Where something is seen says much of a pose, so places are not averaged away.
+        self.pool = nn.Linear(features * (size // 2**4) ** 2, features)
         self.head = nn.Linear(features, classes)
 
     def features(self, x_BTCHW: Tensor) -> Tensor:
@@ -51,7 +56,7 @@ class ClipClassifier(Network):
         # In this layout oneDNN takes two thirds of the time for narrow layers.
         x_BCTHW = x_BTCHW.transpose(1, 2).contiguous(memory_format=torch.channels_last_3d)
         h_BDTHW = self.body(x_BCTHW)
-        return h_BDTHW.mean(dim=(2, 3, 4))
+        return F.relu(self.pool(h_BDTHW.mean(2).flatten(1)))
 
     def forward(self, x_BTCHW: Tensor) -> Tensor:
         """Logits (B, K) of clips in [-1, 1]."""
