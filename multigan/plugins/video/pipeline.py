@@ -113,7 +113,7 @@ class VideoPipeline(Pipeline):
                 content[some].to(self.device), noise_NTE[some].to(self.device), given
             )
             parts.append(made.float().add(1).div(2).clamp(0, 1).cpu())
-        names = ()
+        names: tuple[str, ...] = ()
         if category_N is not None and self.classes:
             names = tuple(self.classes[int(i)] for i in category_N)
         return VideoOutput(torch.cat(parts), self.rate, names)

@@ -151,7 +151,8 @@ class Animate:
         critic = self.networks["action-critic"]
         with torch.no_grad():
             real_BTA = self.extractor(batch["video"]).float()
-            fake_BTA = self._actions(*real_BTA.shape[:2], step.noise)
+            B, T = real_BTA.shape[:2]
+            fake_BTA = self._actions(B, T, step.noise)
         slope = gradient_penalty(
             critic.forward, real=real_BTA, fake=fake_BTA, alpha=step.noise.uniform(len(real_BTA))
         )

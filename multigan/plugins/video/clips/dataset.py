@@ -9,7 +9,8 @@ Shape suffixes: T frames, C channels, H and W pixels.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -57,8 +58,10 @@ class Clips(Dataset[dict[str, Tensor]]):
         self._kept: dict[int, Tensor] = {}
         self._room = config.memory * 1e9
         self._fit = image_transform(config.size, crop="centre", flip=False)
+        # Skips unusable films as pictures are skipped; what stands in brings its own class.
+        load: Callable[[int], Any] = self._load
         names = [reel.name for reel in reels]
-        self._readable = Images(names, self._load, on_error=config.on_error)
+        self._readable = Images(names, load, on_error=config.on_error)
 
     def __len__(self) -> int:
         """Number of films."""

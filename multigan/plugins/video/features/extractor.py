@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 
@@ -30,7 +31,7 @@ class ClipFeatures(Protocol):
     anywhere: bool
     class_names: tuple[str, ...]
 
-    def to(self, device: object) -> object:
+    def to(self, device: torch.device | str) -> object:
         """Moves it."""
         ...
 

@@ -182,8 +182,9 @@ class MoCoGAN:
         if not self.loss.reuse_fakes:
             fake_BTCHW = self._generate(batch, step.noise)
         seen, losses = self._seen(fake_BTCHW, step), {}
+        pairs: list[tuple[str, Tensor | None, Tensor]]
         if OBJECTIVES[self.loss.objective].needs_real:
-            pairs = self._verdicts(batch, seen)
+            pairs = [*self._verdicts(batch, seen)]
         else:
             pairs = [(kind, None, self._verdict(kind, seen, batch)) for kind in seen]
         for kind, real_BV, fake_BV in pairs:
@@ -225,8 +226,8 @@ class MoCoGAN:
             content = noise.normal(B, model.content)
         if "encoder" in self.networks:
             read = B // 2 if read is None else read
-            rows, places = torch.arange(read), noise.integers(real_BTCHW.shape[1], B)[:read]
-            shown_BCHW = real_BTCHW[rows.to(places.device), places]
+            places = noise.integers(real_BTCHW.shape[1], B)[:read]
+            shown_BCHW = real_BTCHW[torch.arange(read, device=places.device), places]
             mean_BZ, log_variance_BZ = self.networks["encoder"](shown_BCHW)
             read_BZ = mean_BZ + (0.5 * log_variance_BZ).exp() * content[:read]
             content = torch.cat([read_BZ, content[read:]])
@@ -253,9 +254,9 @@ class MoCoGAN:
 
     def _verdicts(
         self, batch: Batch, fakes: Mapping[str, Tensor]
-    ) -> list[tuple[str, Tensor | None, Tensor]]:
+    ) -> list[tuple[str, Tensor, Tensor]]:
         """Both kinds in one pass: no judge has statistics in which they could mix."""
-        found: list[tuple[str, Tensor | None, Tensor]] = []
+        found: list[tuple[str, Tensor, Tensor]] = []
         category_B = batch["category"]
         both_B = None if category_B is None else torch.cat([category_B, category_B])
         for kind, fake in fakes.items():
