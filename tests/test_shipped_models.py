@@ -12,7 +12,7 @@ import multigan
 from multigan import registry
 
 ROOT = Path(__file__).parent.parent
-LIMITS = {"translation": 8, "text": 8, "image": 4}  # MB
+LIMITS = {"translation": 8, "text": 8, "image": 4, "video": 8}  # MB
 
 MODELS = [
     (plugin, name, folder)

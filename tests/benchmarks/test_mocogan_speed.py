@@ -36,7 +36,7 @@ from multigan.training.trainer import Trainer
 pytestmark = pytest.mark.benchmark
 
 B, T, SIZE, KINDS, CONTENT, MOTION = 4, 16, 64, 9, 50, 10
-TURNS = 3
+TURNS = 2
 
 
 class TextbookJudge(nn.Module):

@@ -140,3 +140,13 @@ def test_features_that_are_not_there(tmp_path):
     with pytest.raises(PluginError, match="unknown features 'clip'"):
         extractor("clip")
     assert load_recipe("videogan-sprites").evaluate.features == "sprite-actions"
+
+
+def test_the_shipped_classifier_is_small_and_names_17_actions(sheets, film, tmp_path):
+    judge = extractor("sprite-actions")
+    assert (judge.name, judge.frames, judge.size) == ("sprite-actions", 8, 64)
+    assert len(judge.class_names) == 17 and "walk-left" in judge.class_names
+    assert judge.features(torch.rand(2, 8, 3, 64, 64)).shape == (2, 64)
+    found = multigan.pipeline("sprite-actions")(film(tmp_path / "a.gif", 3))
+    assert found.labels[0] in judge.class_names
+    assert found.probabilities.sum() == pytest.approx(1.0)

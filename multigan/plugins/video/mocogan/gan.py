@@ -218,8 +218,8 @@ class MoCoGAN:
         real_BTCHW, times_BT, model = batch["video"], batch["times"], self.recipe.model
         B = len(real_BTCHW)
         if model.unroll:
-            places = model.unroll - self.recipe.data.frames + 1
-            times_BT = times_BT + noise.integers(places, B)[:, None]
+            starts = model.unroll - self.recipe.data.frames + 1
+            times_BT = times_BT + noise.integers(starts, B)[:, None]
         if model.condition == "first-frame":
             content = real_BTCHW[:, 0]
         else:

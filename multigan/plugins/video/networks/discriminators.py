@@ -62,10 +62,11 @@ class FrameDiscriminator(Network):
 class ClipDiscriminator(Network):
     """Is a clip a piece of a real film? MoCoGAN's D_V.
 
-    A three-dimensional convolution can be "factorised" into one over the picture and one over time
-    with a rectifier between (R(2+1)D, Tran et al. 2018), which here takes a quarter of the
-    multiplications; "full" ones are the paper's. What is left of the time is averaged, so that
-    clips of any length from two frames on can be judged.
+    Every layer halves picture and time. A three-dimensional convolution can be "factorised" into
+    one over the picture and one over time with a rectifier between (R(2+1)D, Tran et al. 2018),
+    which sees every frame of every picture before it leaves out any time; "full" ones take both at
+    once, as the paper's. What is left of the time is averaged, so that clips of any length from two
+    frames on can be judged.
 
     Args:
         size: side of the frames.
@@ -91,16 +92,15 @@ class ClipDiscriminator(Network):
         super().__init__()
         channels = [3, *reversed(widths(size, width=width, widest=widest))]
         layers: list[nn.Module] = []
-        for level, (before, after) in enumerate(pairwise(channels)):
-            halve = 2 if level else 1  # time, from the second layer on
-            kernel = (3, 4, 4) if convolution == "full" else (1, 4, 4)
-            stride = (halve if convolution == "full" else 1, 2, 2)
-            padding = (kernel[0] // 2, 1, 1)
-            space = nn.Conv3d(before, after, kernel, stride, padding)
+        for before, after in pairwise(channels):
+            if convolution == "full":
+                both = nn.Conv3d(before, after, (3, 4, 4), 2, 1)
+                layers += [wrapped(both, spectral), nn.LeakyReLU(0.2)]
+                continue
+            space = nn.Conv3d(before, after, (1, 4, 4), (1, 2, 2), (0, 1, 1))
+            time = nn.Conv3d(after, after, (3, 1, 1), (2, 1, 1), (1, 0, 0))
             layers += [wrapped(space, spectral), nn.LeakyReLU(0.2)]
-            if convolution == "factorised":
-                time = nn.Conv3d(after, after, (3, 1, 1), (halve, 1, 1), (1, 0, 0))
-                layers += [wrapped(time, spectral), nn.LeakyReLU(0.2)]
+            layers += [wrapped(time, spectral), nn.LeakyReLU(0.2)]
         self.layers = nn.Sequential(*layers)
         features = channels[-1] * BASE**2
         self.verdict = Verdict(features, classes=classes, labels=labels, spectral=spectral)
