@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+from PIL import Image
 
+from multigan.data.files import reason
 from multigan.data.film import open_film
 from multigan.data.frames import FilmReader
-from multigan.data.media import Picture, read_image
+from multigan.data.media import Picture, read_image, to_picture
 from multigan.data.pixels import over_white
 from multigan.data.scenes import Scene, render
 from multigan.errors import DataError
@@ -221,15 +223,21 @@ class SheetReel:
 
     def read(self, numbers: Sequence[int]) -> list[np.ndarray]:
         """Cuts them out."""
-        sheet, cell = _opened(self.path), self.cell
-        height, width = sheet.rgb.shape[:2]
+        cell = self.cell
+        try:
+            # Only the row is converted: whole sheets would take ten times as long.
+            with Image.open(self.path) as sheet:
+                width, height = sheet.size
+                row = sheet.crop((0, cell * self.row, cell * self.frames, cell * (self.row + 1)))
+        except Exception as error:  # damaged files raise almost anything
+            raise DataError(f"{self.name}: cannot be read ({reason(error)})") from error
         if height < (self.row + 1) * cell or width < self.frames * cell:
             raise DataError(
                 f"{self.name}: the sheet of {width}x{height} pixels is smaller than its layout"
             )
-        inside = slice(cell * self.row, cell * (self.row + 1))
-        row = over_white(sheet.rgb[inside], None if sheet.alpha is None else sheet.alpha[inside])
-        return [row[:, cell * n : cell * (n + 1)] for n in numbers]
+        picture = to_picture(row)
+        pixels = over_white(picture.rgb, picture.alpha)
+        return [pixels[:, cell * n : cell * (n + 1)] for n in numbers]
 
 
 class SceneReel:
