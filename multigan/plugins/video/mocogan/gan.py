@@ -61,6 +61,7 @@ class MoCoGAN:
             motion=model.motion,
             noise=model.motion_noise,
             categories=self.categories,
+            periods=list(model.periods),
             width=model.width,
             widest=model.widest,
             condition=model.condition,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from multigan.config.objectives import LabelSmoothing, ObjectiveName
 from multigan.config.recipe import Recipe
@@ -18,6 +18,10 @@ class MoCoGANModel(Section):
     content: PositiveInt = Field(50, description="latents of what stays through a clip")
     motion: PositiveInt = Field(10, description="size of the recurrent state")
     motion_noise: PositiveInt = Field(10, description="fresh numbers for each frame's motion")
+    periods: tuple[PositiveFloat, ...] = Field(
+        (),
+        description="frames after which motions are known to repeat, for a clock; see data.within",
+    )
     labels: Literal["none", "projection", "classifier"] = Field(
         "none", description="inner product, or classes that the judge of clips has to tell (AC-GAN)"
     )

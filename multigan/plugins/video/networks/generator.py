@@ -6,6 +6,7 @@ K categories.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -28,6 +29,7 @@ class VideoGenerator(Network):
         motion: M.
         noise: E, fresh numbers that each frame brings into the motion.
         categories: K; 0 without.
+        periods: in frames, of the clock that the motion hears, see `Motion`.
         width: channels at half the size.
         widest: most channels anywhere.
         condition: "none", or "first-frame": the content is a picture, with which the clip begins.
@@ -41,6 +43,7 @@ class VideoGenerator(Network):
         motion: int = 10,
         noise: int = 10,
         categories: int = 0,
+        periods: Sequence[float] = (),
         width: int = 64,
         widest: int = 512,
         condition: Literal["none", "first-frame"] = "none",
@@ -48,7 +51,7 @@ class VideoGenerator(Network):
         super().__init__()
         self.size, self.content, self.noise = size, content, noise
         self.categories, self.condition = categories, condition
-        self.motion = Motion(motion, noise, categories)
+        self.motion = Motion(motion, noise, categories, periods)
         shape = {"size": size, "motion": motion, "width": width, "widest": widest}
         if condition == "first-frame":
             self.painter: ContentPainter | PortraitPainter = PortraitPainter(**shape)
