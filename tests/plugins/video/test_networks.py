@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -40,6 +42,21 @@ def test_motion_is_a_gru_cell_unrolled_with_the_category_beside_the_noise():
         states.append(h)
     torch.testing.assert_close(motion(noise, category), torch.stack(states, dim=1))
     assert one_hot(category, 3).square().mean() == pytest.approx(1.0)
+
+
+@torch.no_grad()
+def test_with_a_clock_and_nothing_else_motion_repeats():
+    """Periods 4 and 6 agree every 12 frames; the state forgets how it began."""
+    torch.manual_seed(0)
+    motion = Motion(5, 2, 0, periods=(4, 6))
+    states = motion(torch.zeros(1, 61, 2))[0]
+    torch.testing.assert_close(states[36:48], states[48:60], rtol=1e-3, atol=1e-4)
+    assert not torch.allclose(states[36:40], states[40:44], atol=1e-2)
+    clock = motion._clock(4, torch.device("cpu"))[0]
+    angles = [2 * math.pi * t / p for t in (-1, 0, 1, 2) for p in (4, 6)]
+    expected = [[math.sin(a), math.sin(b), math.cos(a), math.cos(b)]
+                for a, b in zip(angles[::2], angles[1::2], strict=True)]  # fmt: skip
+    torch.testing.assert_close(clock, 2**0.5 * torch.tensor(expected))
 
 
 @torch.no_grad()
