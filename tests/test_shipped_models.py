@@ -72,3 +72,16 @@ def test_tiles_have_transparent_backgrounds_and_walls_have_none() -> None:
     alpha = tiles(80, seed=3).tensor[:, 3].flatten(1).mean(1).view(-1, 4).mean(0)
     assert alpha[1] > 0.7 and alpha[[0, 2, 3]].max() < 0.6
     assert tiles(1).images[0].mode == "RGBA"
+
+
+def test_sprites_do_what_was_asked_for_and_go_on() -> None:
+    from multigan.plugins.video.features import extractor
+
+    sprites: Any = multigan.pipeline("sprites")
+    made = sprites(17, seed=4, length=32)
+    judge: Any = extractor("sprite-actions")
+    for clips in (made.clips[:, :8], made.clips[:, 24:]):
+        found = judge.logits(judge.features(clips)).argmax(1).tolist()
+        right = sum(judge.class_names[i] == n for i, n in zip(found, made.labels, strict=True))
+        assert right >= 16
+    assert made.clips[:, :, :, 0, 0].min() > 0.9  # white corners

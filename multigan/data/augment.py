@@ -40,19 +40,31 @@ def diff_augment(x_BCHW: Tensor, noise: Noise, *, policy: Sequence[str] = POLICI
     Raises:
         ValueError: an unknown policy.
     """
-    unknown = set(policy) - set(POLICIES)
-    if unknown:
-        names = ", ".join(sorted(unknown))
-        raise ValueError(f"unknown policy {names}; choose from: {', '.join(POLICIES)}")
     # All seven are drawn whatever the policy, so that changing it does not change later draws.
-    u_B7 = noise.uniform(len(x_BCHW), 7)
-    if "colour" in policy:
-        x_BCHW = colour(x_BCHW, u_B7[:, 0:3])
-    if "translation" in policy:
-        x_BCHW = translation(x_BCHW, u_B7[:, 3:5])
-    if "cutout" in policy:
-        x_BCHW = cutout(x_BCHW, u_B7[:, 5:7])
-    return x_BCHW
+    return _augmented(x_BCHW, noise.uniform(len(x_BCHW), 7), policy)
+
+
+def diff_augment_clips(
+    x_BTCHW: Tensor, noise: Noise, *, policy: Sequence[str] = POLICIES
+) -> Tensor:
+    """Augment a batch of clips, each in its own way, but all frames of a clip alike.
+
+    Drawn for every frame anew, the augmentation would be a motion of its own.
+
+    Args:
+        x_BTCHW: clips in [-1, 1].
+        noise: draws the random numbers; seven a clip.
+        policy: as in `diff_augment`.
+
+    Returns:
+        Clips of the same shape.
+
+    Raises:
+        ValueError: an unknown policy.
+    """
+    B, T = x_BTCHW.shape[:2]
+    u_N7 = noise.uniform(B, 7).repeat_interleave(T, dim=0)
+    return _augmented(x_BTCHW.flatten(0, 1), u_N7, policy).unflatten(0, (B, T))
 
 
 def colour(x_BCHW: Tensor, u_B3: Tensor) -> Tensor:
@@ -110,6 +122,21 @@ def cutout(x_BCHW: Tensor, u_B2: Tensor, *, ratio: float = 0.5) -> Tensor:
         keep.append((place < 0) | (place >= side))
     outside = keep[0][:, :, None] | keep[1][:, None, :]
     return x_BCHW * outside[:, None].to(x_BCHW.dtype)
+
+
+def _augmented(x_BCHW: Tensor, u_B7: Tensor, policy: Sequence[str]) -> Tensor:
+    """A policy with its numbers drawn."""
+    unknown = set(policy) - set(POLICIES)
+    if unknown:
+        names = ", ".join(sorted(unknown))
+        raise ValueError(f"unknown policy {names}; choose from: {', '.join(POLICIES)}")
+    if "colour" in policy:
+        x_BCHW = colour(x_BCHW, u_B7[:, 0:3])
+    if "translation" in policy:
+        x_BCHW = translation(x_BCHW, u_B7[:, 3:5])
+    if "cutout" in policy:
+        x_BCHW = cutout(x_BCHW, u_B7[:, 5:7])
+    return x_BCHW
 
 
 def _whole(u_B: Tensor, most: int) -> Tensor:

@@ -1,0 +1,1 @@
+"""Naming what happens in a clip, to score generated ones with."""

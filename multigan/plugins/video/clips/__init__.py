@@ -1,0 +1,1 @@
+"""Clips: where they come from, and how windows are cut out of them."""

@@ -1,0 +1,1 @@
+"""What comes next: frames after those that are given."""
