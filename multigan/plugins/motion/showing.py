@@ -22,10 +22,10 @@ def shown_sheet(motions: Sequence[Motion]) -> Tensor:
     return torch.from_numpy(np.stack(rows)).permute(0, 3, 1, 2).float() / 255
 
 
-def shown_film(motions: Sequence[Motion]) -> bytes:
+def shown_film(motions: Sequence[Motion], *, size: int = 96) -> bytes:
     """All of them side by side as an animated GIF."""
     every = max(1, round(motions[0].fps / SMOOTH))
-    films = [draw_film(motion, size=96)[::every] for motion in motions]
+    films = [draw_film(motion, size=size)[::every] for motion in motions]
     frames = [
         picture.quantize(16, method=Image.Quantize.MEDIANCUT) for picture in side_by_side(films)
     ]
