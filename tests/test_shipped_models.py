@@ -12,9 +12,8 @@ import multigan
 from multigan import registry
 
 ROOT = Path(__file__).parent.parent
-LIMITS = {
-    "audio": 8, "captioning": 8, "image": 4, "motion": 8, "text": 8, "translation": 8, "video": 8,
-}  # MB; fmt: skip
+LIMITS = {"image": 4, "motion": 8, "text": 8, "translation": 8}  # MB
+LIMITS |= {"audio": 8, "captioning": 8, "video": 8}
 
 MODELS = [
     (plugin, name, folder)
