@@ -101,6 +101,13 @@ def test_each_phase_trains_its_own_networks_on_its_own_loss(sheets):
     expected = 50 * (own - data["video"]).abs().mean()
     torch.testing.assert_close(losses["reconstruction"], expected)
     torch.testing.assert_close(losses["cycle"], 5 * (again - read).square().mean())
+    # Judges, cycle and content teach the animator only, or actions would all become the same.
+    learnt = gan.extractor.head[1].weight.grad.clone()
+    gan.extractor.zero_grad()
+    gan.extractor.requires_grad_(True)
+    own = gan.animator(data["portrait"], gan.extractor(data["video"]))
+    (50 * (own - data["video"]).abs().mean()).backward()
+    torch.testing.assert_close(gan.extractor.head[1].weight.grad, learnt)
     assert actions.phases[0].repeat == 5
     assert set(play(gan, actions.phases[0], data)) == {"wasserstein", "gradient-penalty"}
     assert set(play(gan, actions.phases[1], data)) == {"wasserstein"}

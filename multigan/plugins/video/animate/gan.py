@@ -4,7 +4,7 @@ The extractor turns a clip into a few numbers a frame, the animator makes a clip
 portrait: a random frame of the same film, or of another film of the same character. A step:
 
     discriminators   judge real clips and swapped ones: a clip's actions, the next one's portrait
-    generator        extractor and animator together:
+    generator        the extractor learns from the first, the animator from all:
                        reconstruction   own portrait and own actions give the clip again
                        frames, clips    swapped clips look real
                        cycle            the actions read off a swapped clip are those it was given
@@ -130,13 +130,17 @@ class Animate:
         loss, real_BTCHW, portrait_BCHW = self.loss, batch["video"], batch["portrait"]
         actions_BTA = self.extractor(real_BTCHW)
         own_BTCHW = self.animator(portrait_BCHW, actions_BTA)
-        swapped_BTCHW = self.animator(_next(portrait_BCHW), actions_BTA)
+        # The extractor learns from the reconstruction alone: actions that are always the same would
+        # please every other term.
+        swapped_BTCHW = self.animator(_next(portrait_BCHW), actions_BTA.detach())
         losses = {"reconstruction": loss.reconstruction * F.l1_loss(own_BTCHW.float(), real_BTCHW)}
         compares = OBJECTIVES[loss.objective].needs_real
         for kind, real_B1, fake_B1 in self._verdicts(real_BTCHW, swapped_BTCHW, step.noise):
             adversarial = generator_loss(loss.objective, fake_B1, real_B1 if compares else None)
             losses[kind] = loss.adversarial * adversarial
+        self.extractor.requires_grad_(False)
         again_BTA = self.extractor(swapped_BTCHW)
+        self.extractor.requires_grad_(True)
         losses["cycle"] = loss.cycle * F.mse_loss(again_BTA.float(), actions_BTA.detach().float())
         painter = self.animator.painter
         seen_NF = painter.content(swapped_BTCHW.flatten(0, 1))

@@ -48,7 +48,8 @@ class ActionExtractor(Network):
         self.read = nn.Sequential(
             *layers, nn.Flatten(), nn.Linear(channels[-1] * BASE**2, features), nn.LeakyReLU(0.2)
         )
-        self.head = nn.Linear(2 * features, actions)
+        # Normalised, or a few early steps would drive all actions to the ends of their range.
+        self.head = nn.Sequential(nn.LayerNorm(2 * features), nn.Linear(2 * features, actions))
 
     def forward(self, x_BTCHW: Tensor) -> Tensor:
         """Actions (B, T, A) between -1 and 1; that of the first frame knows no frame before it."""
