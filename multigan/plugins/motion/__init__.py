@@ -29,7 +29,7 @@ PLUGIN = Plugin(
         "seam": "largest change of a joint's velocity where given poses end, metres a second",
         "seam-beyond-real": "share of seams above the 99th percentile of real clips; usual: 0.01",
         "action-accuracy": "share of windows that a recogniser takes for what was asked for",
-        "frechet-motion": "Frechet distance of a recogniser's features, mean over actions; lower is better",
+        "frechet-motion": "Frechet distance of a recogniser's features, mean over actions",
         "motion-diversity": "mean distance of two windows of an action, in the same features",
         "motion-reconstruction": "squared error of windows through a recogniser's features",
     },
