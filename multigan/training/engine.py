@@ -7,6 +7,7 @@ backward passes of GAN steps. Start several processes with ``torchrun -m multiga
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -73,8 +74,10 @@ class Engine:
     def place(self, module: nn.Module) -> nn.Module:
         """Moves a module to the device, in the memory layout of the run."""
         module.to(self.device)
-        if self.channels_last:
-            module.to(memory_format=torch.channels_last)
+        if self.channels_last:  # of pictures; Module.to would stop at the weights of films
+            for tensor in itertools.chain(module.parameters(), module.buffers()):
+                if tensor.dim() == 4:
+                    tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)
         return module
 
     def place_batch(self, batch: dict[str, Any]) -> dict[str, Any]:

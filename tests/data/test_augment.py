@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 
-from multigan.data.augment import POLICIES, colour, cutout, diff_augment, translation
+from multigan.data.augment import (
+    POLICIES,
+    colour,
+    cutout,
+    diff_augment,
+    diff_augment_clips,
+    translation,
+)
 
 
 class Uniform:
@@ -99,3 +106,11 @@ def test_half_precision_keeps_its_type():
 def test_unknown_policies_are_refused():
     with pytest.raises(ValueError, match="rotate"):
         diff_augment(pictures(1, 3, 4, 4), Uniform(), policy=("rotate",))
+
+
+def test_all_frames_of_a_clip_are_augmented_alike() -> None:
+    still = pictures(2, 3, 8, 8)[:, None].expand(2, 4, 3, 8, 8)
+    seen = diff_augment_clips(still, Uniform(3))
+    assert torch.equal(seen, seen[:, :1].expand_as(seen))
+    assert not torch.equal(seen[:, 0], still[:, 0])
+    assert not torch.equal(seen[0] - still[0], seen[1] - still[1])

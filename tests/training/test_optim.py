@@ -207,3 +207,14 @@ def test_weights_are_clamped() -> None:
     group, network = make(name="sgd", lr=5.0, clip_weights=0.01)
     update(group, network)
     assert float(network.weight.detach().abs().max()) <= 0.01
+
+
+def test_channels_last_is_for_pictures_and_leaves_films_alone() -> None:
+    engine = Engine(TrainConfig(channels_last=True, device="cpu"))
+    networks = nn.ModuleList([nn.Conv2d(3, 4, 3), nn.Conv3d(3, 4, 3), nn.Linear(3, 4)])
+    before = [parameter.detach().clone() for parameter in networks.parameters()]
+    engine.place(networks)
+    assert networks[0].weight.is_contiguous(memory_format=torch.channels_last)  # type: ignore[union-attr, operator]
+    assert networks[1].weight.is_contiguous()  # type: ignore[union-attr, operator]
+    for parameter, value in zip(networks.parameters(), before, strict=True):
+        assert torch.equal(parameter, value)

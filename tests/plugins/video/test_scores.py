@@ -5,14 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 
-import numpy as np
 import pytest
 import torch
 
 import multigan
 from multigan.config.recipe import load_recipe
 from multigan.errors import CheckpointError, PluginError
-from multigan.metrics.content_distance import colour_shares, content_distance
 from multigan.metrics.frechet import frechet_distance
 from multigan.plugins.video.clips.dataset import open_clips
 from multigan.plugins.video.clips.recipe import VideoData
@@ -55,24 +53,6 @@ def held_out_clips(sheets, folder, frames=4):
         folder.mkdir(exist_ok=True)
         write_clip(sample["video"].add(1).div(2), folder / name, rate=10)
     return folder
-
-
-def test_content_distance_is_the_mean_over_pairs():
-    features = torch.tensor([[[0.0, 0.0], [3.0, 4.0], [0.0, 0.0]], [[1.0, 1.0]] * 3])
-    torch.testing.assert_close(content_distance(features), torch.tensor([10 / 3, 0.0]))
-    with pytest.raises(ValueError, match="T >= 2"):
-        content_distance(features[:, :1])
-
-
-def test_colours_know_nothing_of_places():
-    clip = torch.rand(2, 3, 3, 8, 8)
-    shares = colour_shares(clip)
-    torch.testing.assert_close(shares.sum(2), torch.ones(2, 3))
-    assert torch.equal(shares, colour_shares(clip.flip(3).roll(2, dims=4)))
-    counts = np.zeros(64)
-    for r, g, b in clip[1, 2].flatten(1).T.tolist():
-        counts[int(r * 4) * 16 + int(g * 4) * 4 + int(b * 4)] += 1
-    np.testing.assert_allclose(shares[1, 2].numpy(), counts / 64, atol=1e-6)
 
 
 def test_the_classifier_learns_held_out_characters(judge, sheets, tmp_path):
