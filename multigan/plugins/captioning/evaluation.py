@@ -158,7 +158,8 @@ def retrieve(evaluator: Any, grid_BND: Tensor, corpus: Corpus) -> dict[str, floa
         return {}
     tokens_CL = tokens_CL[known].to(grid_BND.device)
     scores_IC = match_all(evaluator, tokens_CL, grid_BND)
-    return recall_at(scores_IC, [whose[c] for c in known])
+    pictures_C = torch.tensor([whose[c] for c in known], device=scores_IC.device)
+    return recall_at(scores_IC, pictures_C)
 
 
 def match_all(evaluator: Any, tokens_CL: Tensor, grid_BND: Tensor) -> Tensor:
