@@ -1,6 +1,6 @@
 """Captions of held-out pictures and their scores.
 
-Shape suffixes: B pictures, K captions of each, L token positions, N cells, D features.
+Shape suffixes: B pictures, K captions of each, C captions, L token positions, N cells, D features.
 """
 
 from __future__ import annotations
@@ -13,16 +13,15 @@ import torch
 from torch import Tensor, nn
 
 from multigan.data.grammar import is_true
+from multigan.data.scenes import Scene
 from multigan.data.transforms import to_float
 from multigan.data.vocabulary import UNK
-from multigan.metrics.caption_bleu import caption_bleu
 from multigan.metrics.caption_diversity import caption_diversity, vocabulary
-from multigan.metrics.cider import cider
+from multigan.metrics.cider import Cider, Sentence
 from multigan.metrics.ptb import ptb_tokens
 from multigan.metrics.retrieval import recall_at
-from multigan.metrics.rouge import rouge_l
-from multigan.plugins.captioning.data.collection import Collection
 from multigan.plugins.captioning.data.corpus import Corpus, squeezed
+from multigan.plugins.captioning.scores import accuracy
 from multigan.plugins.captioning.writing import by_chance, write
 from multigan.training.phases import Noise
 
@@ -30,144 +29,158 @@ CHUNK = 50  # pictures at a time
 
 
 @dataclass(frozen=True)
-class Written:
-    """Captions of held-out pictures.
+class HeldOut:
+    """The first held-out pictures and what people say of them.
 
     Attributes:
-        texts: K captions of each picture.
-        images: the pictures, uint8 (B, 3, size, size).
-        grid_BND: the same as the encoder sees them.
+        images: uint8 (B, 3, size, size).
+        captions: of each.
+        scenes: what is in each, where it is known exactly.
     """
 
-    texts: list[list[str]]
     images: Tensor
-    grid_BND: Tensor
+    captions: list[list[str]]
+    scenes: list[Scene] | None
+
+    def __len__(self) -> int:
+        """Number of pictures."""
+        return len(self.images)
 
 
-def write_held_out(
-    networks: Mapping[str, nn.Module],
+def held_out(corpus: Corpus, *, pictures: int, size: int) -> HeldOut:
+    """So many held-out pictures, or all that there are."""
+    numbers, test = range(min(pictures, len(corpus.test))), corpus.test
+    images = torch.stack([squeezed(test.load(i), size) for i in numbers])
+    scenes = None if test.scene is None else [test.scene(i) for i in numbers]
+    return HeldOut(images, [list(test.captions(i)) for i in numbers], scenes)
+
+
+@torch.no_grad()
+def encode(encoder: Any, images: Tensor, device: torch.device) -> Tensor:
+    """Grids (B, N, D) of pictures, uint8 (B, 3, size, size)."""
+    return torch.cat([encoder(to_float(part.to(device))) for part in images.split(CHUNK)])
+
+
+def write_captions(
+    generator: Any,
     corpus: Corpus,
+    grid_BND: Tensor,
     noise: Noise,
     *,
-    pictures: int,
     captions: int,
     temperature: float,
-    size: int,
-) -> Written:
-    """Captions of the first held-out pictures, each with noise of its own."""
-    device, length = noise.generator.device, corpus.max_length + 1
-    generator: Any = networks["generator"]
+) -> list[list[str]]:
+    """Captions of pictures, each with noise of its own."""
     texts: list[list[str]] = []
-    images, grids = [], []
-    for start in range(0, pictures, CHUNK):
-        part = range(start, min(start + CHUNK, pictures))
-        images.append(torch.stack([squeezed(corpus.test.load(i), size) for i in part]))
-        grids.append(networks["encoder"](to_float(images[-1].to(device))))
-        shape = (len(part), captions)
-        choose = by_chance(noise.uniform(*shape, length), temperature=temperature)
+    for part_BND in grid_BND.split(CHUNK):
+        shape = (len(part_BND), captions)
+        uniforms_BKL = noise.uniform(*shape, corpus.max_length + 1)
         latents_BKZ = noise.normal(*shape, generator.latents)
-        tokens_BKL = write(generator, grids[-1], latents_BKZ, choose, length=length)
-        texts += [corpus.vocabulary.decode_batch(of) for of in tokens_BKL]
-    return Written(texts, torch.cat(images), torch.cat(grids))
+        choose = by_chance(uniforms_BKL, temperature=temperature)
+        tokens = write(generator, part_BND, latents_BKZ, choose, length=corpus.max_length + 1)
+        texts += [corpus.vocabulary.decode_batch(of) for of in tokens]
+    return texts
 
 
-def evaluate_captions(
+def evaluate_model(
     networks: Mapping[str, nn.Module],
     corpus: Corpus,
     noise: Noise,
     *,
-    pictures: int,
+    pictures: HeldOut,
     captions: int,
     temperature: float,
     retrieval: int,
-    size: int,
 ) -> dict[str, float]:
     """All scores of a model.
 
     Args:
         networks: encoder, generator and evaluator, in eval mode.
-        corpus: its held-out pictures.
+        corpus: where the pictures are from.
         noise: for the captions.
-        pictures: how many.
+        pictures: held out.
         captions: of each.
         temperature: at which they are drawn.
         retrieval: among how many pictures the evaluator finds; 0 leaves it out.
-        size: side of the pictures.
     """
-    pictures = min(pictures, len(corpus.test))
-    written = write_held_out(
-        networks, corpus, noise, pictures=pictures, captions=captions,
-        temperature=temperature, size=size,
-    )  # fmt: skip
-    scores = score_captions(written.texts, corpus.test, known=corpus.known)
-    count = min(retrieval, pictures)
-    if count > 1:
-        scores |= retrieve(networks["evaluator"], written.grid_BND[:count], corpus)
-    return scores
-
-
-def score_captions(
-    texts: Sequence[Sequence[str]], collection: Collection, *, known: frozenset[str] = frozenset()
-) -> dict[str, float]:
-    """Scores of captions of the first pictures of a collection.
-
-    Args:
-        texts: K >= 2 captions of each picture.
-        collection: pictures and references.
-        known: captions that are not new.
-    """
-    K = len(texts[0])
-    words = [[ptb_tokens(text) for text in of] for of in texts]
-    references = [[ptb_tokens(text) for text in collection.captions(i)] for i in range(len(texts))]
-    flat = [caption for of in words for caption in of]
-    repeated = [own for own in references for _ in range(K)]
-    scores = accuracy(flat, repeated)
-    scores["wrong-cider"] = _mean(cider(flat, repeated[K:] + repeated[:K]))
-    scores |= caption_diversity(words)
-    scores["vocabulary"] = float(vocabulary(flat))
-    if known:
-        scores["novel"] = _mean([text not in known for of in texts for text in of])
-    if collection.scene is not None:
-        scores["true"] = _mean(
-            [is_true(text, collection.scene(i)) for i, of in enumerate(texts) for text in of]
+    grid_BND = encode(networks["encoder"], pictures.images, noise.generator.device)
+    texts = write_captions(
+        networks["generator"], corpus, grid_BND, noise, captions=captions, temperature=temperature
+    )
+    scores = score_captions(texts, pictures, known=corpus.known)
+    if min(retrieval, len(pictures)) > 1:
+        scores |= retrieve(
+            networks["evaluator"], grid_BND[:retrieval], pictures.captions[:retrieval], corpus
         )
     return scores
 
 
-def accuracy(
-    hypotheses: Sequence[Sequence[str]], references: Sequence[Sequence[Sequence[str]]]
+def score_captions(
+    texts: Sequence[Sequence[str]], pictures: HeldOut, *, known: frozenset[str] = frozenset()
 ) -> dict[str, float]:
-    """How near captions are to their references: the part of coco-caption that needs no Java."""
-    return {
-        "cider": _mean(cider(hypotheses, references)),
-        "bleu-4": caption_bleu(hypotheses, references)[4],
-        "rouge-l": _mean(rouge_l(hypotheses, references)),
+    """Scores of captions of pictures.
+
+    Args:
+        texts: K >= 2 captions of each.
+        pictures: with their references.
+        known: captions that are not new; empty where nobody knows.
+    """
+    words = [[ptb_tokens(text) for text in of] for of in texts]
+    references = [[ptb_tokens(text) for text in of] for of in pictures.captions]
+    every = [caption for of in words for caption in of]
+    repeated = [own for own, of in zip(references, words, strict=True) for _ in of]
+    ngrams = accuracy(every, repeated, metrics=("bleu", "rouge-l"))
+    scores = {
+        "cider": _cider(words, references, references),
+        "wrong-cider": _cider(words, references[1:] + references[:1], references),
+        "bleu-4": ngrams["bleu-4"],
+        "rouge-l": ngrams["rouge-l"],
+        **caption_diversity(words),
+        "vocabulary": float(vocabulary(every)),
     }
+    if known:
+        scores["novel"] = mean([text not in known for of in texts for text in of])
+    if pictures.scenes is not None:
+        pairs = zip(texts, pictures.scenes, strict=True)
+        scores["true"] = mean([is_true(text, scene) for of, scene in pairs for text in of])
+    return scores
 
 
-def retrieve(evaluator: Any, grid_BND: Tensor, corpus: Corpus) -> dict[str, float]:
-    """How well the evaluator finds captions of pictures, and the other way round."""
-    texts = [list(corpus.test.captions(i)) for i in range(len(grid_BND))]
-    # What a person wrote of a picture may have words that are not known.
-    tokens_CL = corpus.vocabulary.encode(
-        [text for of in texts for text in of], max_length=corpus.max_length + 1
-    )
-    whose = [i for i, of in enumerate(texts) for _ in of]
-    known = [c for c, row in enumerate(tokens_CL) if not (row == UNK).any()]
-    if not known:
+@torch.no_grad()
+def retrieve(
+    evaluator: Any, grid_BND: Tensor, captions: Sequence[Sequence[str]], corpus: Corpus
+) -> dict[str, float]:
+    """How well the evaluator finds people's captions of pictures, and the other way round.
+
+    Captions with words that the model does not know are left out.
+    """
+    texts = [(text, i) for i, of in enumerate(captions) for text in of]
+    tokens_CL = corpus.vocabulary.encode([text for text, _ in texts])
+    known_C = ~(tokens_CL == UNK).any(1)
+    if not known_C.any():
         return {}
-    tokens_CL = tokens_CL[known].to(grid_BND.device)
-    scores_IC = match_all(evaluator, tokens_CL, grid_BND)
-    pictures_C = torch.tensor([whose[c] for c in known], device=scores_IC.device)
-    return recall_at(scores_IC, pictures_C)
+    device = grid_BND.device
+    pictures_C = torch.tensor([i for _, i in texts])[known_C].to(device)
+    return recall_at(match_all(evaluator, tokens_CL[known_C].to(device), grid_BND), pictures_C)
 
 
 def match_all(evaluator: Any, tokens_CL: Tensor, grid_BND: Tensor) -> Tensor:
     """The evaluator's match of every picture with every caption, (B, C)."""
-    return torch.stack(
-        [evaluator(tokens_CL[None], grid_1ND).match_BK[0] for grid_1ND in grid_BND.split(1)]
-    )
+    rows = [evaluator(tokens_CL[None], grid_1ND).match_BK[0] for grid_1ND in grid_BND.split(1)]
+    return torch.stack(rows)
 
 
-def _mean(values: Sequence[float]) -> float:
+def _cider(
+    captions: Sequence[Sequence[Sentence]],
+    references: Sequence[Sequence[Sentence]],
+    every: Sequence[Sequence[Sentence]],
+) -> float:
+    """Mean CIDEr of several captions a picture; `every` says which words are rare."""
+    scorer = Cider(every)
+    pairs = zip(captions, references, strict=True)
+    return mean([score for of, own in pairs for score in scorer.score(of, own)])
+
+
+def mean(values: Sequence[float]) -> float:
+    """Of at least one number."""
     return sum(values) / len(values)

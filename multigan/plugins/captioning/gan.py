@@ -20,7 +20,7 @@ from multigan.data.vocabulary import PAD
 from multigan.losses.policy import policy_loss
 from multigan.metrics.cider import Cider
 from multigan.plugins.captioning.recipe import CaptionRecipe
-from multigan.plugins.captioning.task import CaptionTask, nll
+from multigan.plugins.captioning.task import CaptionTask, nll, settled
 from multigan.plugins.captioning.writing import by_chance, by_gumbel, gumbel, write
 from multigan.training.phases import Batch, Losses, Phase, Stage, Step
 
@@ -110,12 +110,10 @@ class CaptionGAN:
             else:
                 noise = step.noise.uniform(*shape)
                 choose = by_chance(noise, temperature=heat)
-            training = self.generator.training
-            self.generator.eval()  # no dropout, which the game would take for the policy's chance
-            tokens_BKL = write(
-                self.generator, grid_BND, latents_BKZ, choose, length=self.task.length
-            )
-            self.generator.train(training)
+            with settled(self.generator):  # dropout would be chance that the policy knows not of
+                tokens_BKL = write(
+                    self.generator, grid_BND, latents_BKZ, choose, length=self.task.length
+                )
             batch["written"] = (tokens_BKL, latents_BKZ, noise)
         return batch["written"]
 
@@ -125,11 +123,9 @@ class CaptionGAN:
         grid_BND = self.task.grid(batch)
         tokens_BKL, latents_BKZ, _ = self.written(batch, step)
         advantages_BK = self.advantages(batch, step)
-        training = self.generator.training
-        self.generator.eval()  # the policy that wrote the captions
-        h_BKLH, _ = self.generator(tokens_BKL, grid_BND, latents_BKZ)
+        with settled(self.generator):  # the policy that wrote the captions
+            h_BKLH, _ = self.generator(tokens_BKL, grid_BND, latents_BKZ)
         nats_BKL = nll(self.generator, h_BKLH, tokens_BKL, temperature=self.loss.temperature)
-        self.generator.train(training)
         # The end of a caption is an action like any other: without it in the mask, captions that
         # end too soon would not be told so.
         mask_BKL = tokens_BKL != PAD
@@ -151,9 +147,10 @@ class CaptionGAN:
         grid_BND = self.task.grid(batch)
         latents_B1Z = torch.zeros_like(self.written(batch, step)[1][:, :1])
         greedy = by_chance(torch.empty(0), temperature=0.0)
-        likeliest_B1L = write(
-            self.generator, grid_BND, latents_B1Z, greedy, length=self.task.length
-        )
+        with settled(self.generator):
+            likeliest_B1L = write(
+                self.generator, grid_BND, latents_B1Z, greedy, length=self.task.length
+            )
         return match_BK - self.rewards(batch, likeliest_B1L)[0] + against_others(variety_BK)
 
     @torch.no_grad()
@@ -166,10 +163,8 @@ class CaptionGAN:
         match_BK = torch.zeros(tokens_BKL.shape[:2], device=tokens_BKL.device)
         variety_BK = torch.zeros_like(match_BK)
         if self.loss.reward != "cider":
-            training = self.evaluator.training
-            self.evaluator.eval()  # no dropout in verdicts that are used as numbers
-            verdict = self.evaluator(tokens_BKL, self.task.grid(batch))
-            self.evaluator.train(training)
+            with settled(self.evaluator):  # no dropout in verdicts that are used as numbers
+                verdict = self.evaluator(tokens_BKL, self.task.grid(batch))
             match_BK, variety_BK = verdict.match_BK, verdict.variety_BK
         if self.loss.reward != "evaluator":
             weight = self.loss.cider_weight if self.loss.reward == "mixture" else 1.0
@@ -192,11 +187,9 @@ class CaptionGAN:
     def _gumbel(self, batch: Batch, step: Step) -> Tensor:
         grid_BND = self.task.grid(batch)
         tokens_BKL, latents_BKZ, noise_BKLV = self.written(batch, step)
-        training = self.generator.training
-        self.generator.eval()
-        # The same words once more, with gradient: hard forwards, soft backwards.
-        h_BKLH, _ = self.generator(tokens_BKL, grid_BND, latents_BKZ)
-        self.generator.train(training)
+        with settled(self.generator):
+            # The same words once more, with gradient: hard forwards, soft backwards.
+            h_BKLH, _ = self.generator(tokens_BKL, grid_BND, latents_BKZ)
         real_BKL = tokens_BKL != PAD
         logits_NV = self.generator.logits(h_BKLH[real_BKL]).float() / self.loss.temperature
         soft_NV = ((logits_NV + noise_BKLV[real_BKL]) / self.loss.gumbel_temperature).softmax(1)

@@ -6,7 +6,8 @@ of a cell, H hidden, Z latents.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -16,14 +17,20 @@ from torch import Tensor, nn
 from multigan.data.transforms import to_float
 from multigan.data.vocabulary import PAD
 from multigan.plugins.captioning.data.corpus import Corpus, Pictures, load_corpus
-from multigan.plugins.captioning.evaluation import evaluate_captions, write_held_out
+from multigan.plugins.captioning.evaluation import (
+    HeldOut,
+    encode,
+    evaluate_model,
+    held_out,
+    write_captions,
+)
 from multigan.plugins.captioning.networks import build_encoder
 from multigan.plugins.captioning.networks.evaluator import Evaluator
 from multigan.plugins.captioning.networks.lstm import AttentionGenerator
 from multigan.plugins.captioning.recipe import CaptionRecipe
 from multigan.training.phases import Batch, Losses, Noise, Preview, Step
 
-PREVIEWS = 8
+PREVIEWS, PREVIEW_CAPTIONS = 8, 3
 
 
 class CaptionTask:
@@ -111,11 +118,8 @@ class CaptionTask:
     def grid(self, batch: Batch) -> Tensor:
         """The pictures of a batch (B, N, D), without gradient, encoded once a step."""
         if "grid" not in batch:
-            training = self.encoder.training
-            self.encoder.eval()  # batch statistics would be those of another network
-            with torch.no_grad():
+            with torch.no_grad(), settled(self.encoder):
                 batch["grid"] = self.encoder(to_float(batch["image"]))
-            self.encoder.train(training)
         return batch["grid"]
 
     def latents(self, batch: int, captions: int, noise: Noise) -> Tensor:
@@ -137,28 +141,34 @@ class CaptionTask:
 
     # -- looking ------------------------------------------------------------------------------------
 
-    @torch.no_grad()
     def preview(self, networks: Mapping[str, nn.Module], noise: Noise) -> Preview:
         """Held-out pictures and what is said of them."""
-        count = min(PREVIEWS, len(self.corpus.test))
-        written = write_held_out(
-            networks, self.corpus, noise, pictures=count, captions=3,
-            temperature=self.recipe.evaluate.temperature, size=self.recipe.data.size,
-        )  # fmt: skip
-        lines = [
-            f"{i + 1}: {text}" for i, texts in enumerate(written.texts) for text in texts
-        ]
-        return Preview(texts=lines, images=to_float(written.images).add(1).div(2), columns=count)
+        pictures = self._held_out(PREVIEWS)
+        grid_BND = encode(networks["encoder"], pictures.images, noise.generator.device)
+        texts = write_captions(
+            networks["generator"],
+            self.corpus,
+            grid_BND,
+            noise,
+            captions=PREVIEW_CAPTIONS,
+            temperature=self.recipe.evaluate.temperature,
+        )
+        lines = [f"{number}: {text}" for number, of in enumerate(texts, start=1) for text in of]
+        images = to_float(pictures.images).add(1).div(2)
+        return Preview(texts=lines, images=images, columns=len(images))
 
-    @torch.no_grad()
     def evaluate(self, networks: Mapping[str, nn.Module], noise: Noise) -> dict[str, float]:
         """Scores of captions of held-out pictures; what they mean is in the plugin's manifest."""
         settings = self.recipe.evaluate
-        return evaluate_captions(
-            networks, self.corpus, noise, pictures=settings.pictures, captions=settings.captions,
-            temperature=settings.temperature, retrieval=settings.retrieval,
-            size=self.recipe.data.size,
-        )  # fmt: skip
+        return evaluate_model(
+            networks,
+            self.corpus,
+            noise,
+            pictures=self._held_out(settings.pictures),
+            captions=settings.captions,
+            temperature=settings.temperature,
+            retrieval=settings.retrieval,
+        )
 
     def model(self) -> dict[str, Any]:
         """Vocabulary and sizes."""
@@ -168,6 +178,20 @@ class CaptionTask:
             "max_length": self.corpus.max_length,
             "size": self.recipe.data.size,
         }
+
+    def _held_out(self, count: int) -> HeldOut:
+        return held_out(self.corpus, pictures=count, size=self.recipe.data.size)
+
+
+@contextmanager
+def settled(network: nn.Module) -> Iterator[None]:
+    """A network as it is used: without dropout, and with the statistics that it has learned."""
+    training = network.training
+    network.eval()
+    try:
+        yield
+    finally:
+        network.train(training)
 
 
 def nll(
