@@ -21,7 +21,7 @@ from multigan.metrics.caption_bleu import check_captions
 Sentence = Sequence[Hashable]
 Gram = tuple[Hashable, ...]
 
-ORDERS = range(1, 5)
+NUM_ORDERS = 4
 SIGMA = 6.0  # of the Gaussian of the difference in length
 
 
@@ -61,9 +61,7 @@ class Cider:
             raise ValueError("CIDEr needs the references of at least one picture")
         pictures: Counter[Gram] = Counter()
         for own in references:
-            pictures.update(
-                {gram for sentence in own for n in ORDERS for gram in _grams(sentence, n)}
-            )
+            pictures.update({gram for sentence in own for gram in _grams(sentence)})
         self._unseen = math.log(len(references))
         self._rarity = {gram: self._unseen - math.log(df) for gram, df in pictures.items()}
 
@@ -88,22 +86,21 @@ class Cider:
         return scores
 
     def _weigh(self, sentence: Sentence) -> _Weighted:
-        weights, norms = [], []
-        for n in ORDERS:
-            rare = {
-                gram: count * self._rarity.get(gram, self._unseen)
-                for gram, count in Counter(_grams(sentence, n)).items()
-            }
-            weights.append(rare)
-            norms.append(math.sqrt(sum(weight * weight for weight in rare.values())))
+        weights = {
+            gram: count * self._rarity.get(gram, self._unseen)
+            for gram, count in Counter(_grams(sentence)).items()
+        }
+        squares = [0.0] * (NUM_ORDERS + 1)
+        for gram, weight in weights.items():
+            squares[len(gram)] += weight * weight
         # The reference implementation takes the number of bigrams for the length.
-        return _Weighted(weights, norms, max(0, len(sentence) - 1))
+        return _Weighted(weights, [math.sqrt(s) for s in squares], max(0, len(sentence) - 1))
 
 
 class _Weighted(NamedTuple):
-    """A sentence as vectors of n-gram weights, one for each n."""
+    """A sentence as a vector of n-gram weights, with its norm for each n."""
 
-    weights: list[dict[Gram, float]]
+    weights: dict[Gram, float]
     norms: list[float]
     length: int
 
@@ -111,15 +108,16 @@ class _Weighted(NamedTuple):
 def _similarity(hypothesis: _Weighted, reference: _Weighted) -> float:
     """Mean over n of the clipped cosine, smaller the more the lengths differ."""
     total = 0.0
-    for n, own in enumerate(hypothesis.weights):
-        other = reference.weights[n]
-        scale = hypothesis.norms[n] * reference.norms[n]
-        if scale:
-            shared = own.keys() & other.keys()
-            total += sum(min(own[gram], other[gram]) * other[gram] for gram in shared) / scale
+    for gram, own in hypothesis.weights.items():
+        other = reference.weights.get(gram)
+        if other:  # what every picture has weighs nothing, and may be all there is
+            scale = hypothesis.norms[len(gram)] * reference.norms[len(gram)]
+            total += min(own, other) * other / scale
     difference = hypothesis.length - reference.length
-    return total / len(ORDERS) * math.exp(-(difference**2) / (2 * SIGMA**2))
+    return total / NUM_ORDERS * math.exp(-(difference**2) / (2 * SIGMA**2))
 
 
-def _grams(sentence: Sentence, order: int) -> zip[Gram]:
-    return zip(*(sentence[start:] for start in range(order)), strict=False)
+def _grams(sentence: Sentence) -> list[Gram]:
+    """All sequences of 1 to `NUM_ORDERS` tokens."""
+    starts = [sentence[start:] for start in range(NUM_ORDERS)]
+    return [gram for n in range(NUM_ORDERS) for gram in zip(*starts[: n + 1], strict=False)]
