@@ -192,7 +192,7 @@ def _read(config: CaptionData, train: Collection, test: Collection) -> Corpus:
     rows = [encoded[i] for i in kept]
     text = _encode(language, vocabulary, longest) if language else None
     if text is not None and not len(text):
-        raise DataError(f"{config.text}: every sentence is longer than {longest} words")
+        raise DataError(f"{config.text}: every sentence is too long or has a rare word")
     count = min(config.captions, max(map(len, rows)))
     pictures = Pictures(
         train.some(kept), rows, vocabulary=vocabulary, length=longest + 1, count=count,
