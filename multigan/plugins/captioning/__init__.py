@@ -25,8 +25,8 @@ PLUGIN = Plugin(
         "mbleu-4": "BLEU-4 of each caption of a picture against its others: high is monotonous",
         "novel": "share of captions that are not in the training data",
         "wrong-cider": "CIDEr of the captions with the pictures exchanged: what chance gets",
-        "caption-recall@N": "how often one of a picture's captions is among the evaluator's first N",
-        "picture-recall@N": "how often a caption's picture is among the evaluator's first N",
+        "caption-recall@N": "how often one of a picture's captions is in the evaluator's first N",
+        "picture-recall@N": "how often a caption's picture is in the evaluator's first N",
         "nll-test": "nats per word of held-out captions; the end of one is a word",
     },
 )

@@ -83,8 +83,7 @@ def best_single(corpus: Corpus, pictures: HeldOut) -> tuple[str, float]:
     """The training caption that fits training pictures best, and its CIDEr on held-out ones."""
     train = corpus.train.collection
     known = [
-        [ptb_tokens(text) for text in train.captions(i)]
-        for i in range(min(SEARCHED, len(train)))
+        [ptb_tokens(text) for text in train.captions(i)] for i in range(min(SEARCHED, len(train)))
     ]
     texts = [text for i in range(len(known)) for text in train.captions(i)[:1]]
     scorer = Cider(known)

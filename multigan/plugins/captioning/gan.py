@@ -117,7 +117,7 @@ class CaptionGAN:
             batch["written"] = (tokens_BKL, latents_BKZ, noise)
         return batch["written"]
 
-    # -- policy gradient ----------------------------------------------------------------------------
+    # -- policy gradient --------------------------------------------------------------------------
 
     def _policy(self, batch: Batch, step: Step) -> Tensor:
         grid_BND = self.task.grid(batch)
@@ -182,7 +182,7 @@ class CaptionGAN:
         ]
         return torch.tensor(scores, device=tokens_BKL.device)
 
-    # -- straight-through Gumbel-softmax --------------------------------------------------------------
+    # -- straight-through Gumbel-softmax ----------------------------------------------------------
 
     def _gumbel(self, batch: Batch, step: Step) -> Tensor:
         grid_BND = self.task.grid(batch)

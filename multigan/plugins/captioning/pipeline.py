@@ -115,7 +115,9 @@ class CaptionPipeline(Pipeline):
         if beam < 0 or 0 < beam < count:
             raise PluginError(f"beam={beam} cannot find {count} captions; make it {count} or more")
         if beam > len(self.vocabulary) - 3:
-            raise PluginError(f"beam={beam} is more than the {len(self.vocabulary) - 3} known words")
+            raise PluginError(
+                f"beam={beam} is more than the {len(self.vocabulary) - 3} known words"
+            )
         grid_BND = self._encode(read_pictures(images), batch)
         captions: list[list[str]] = []
         for part_BND in grid_BND.split(batch):

@@ -90,7 +90,7 @@ class CaptionTask:
         """The pictures to train on."""
         return self.corpus.train
 
-    # -- likelihood ---------------------------------------------------------------------------------
+    # -- likelihood -------------------------------------------------------------------------------
 
     def mle_loss(self, batch: Batch, step: Step) -> Losses:
         """Nats per word of people's captions, from the pixels on."""
@@ -139,7 +139,7 @@ class CaptionTask:
         usual = nats_BKL.shape[0] * nats_BKL.shape[1] * self.corpus.mean_length
         return nats_BKL.sum() / usual, attention_BKLN
 
-    # -- looking ------------------------------------------------------------------------------------
+    # -- looking ----------------------------------------------------------------------------------
 
     def preview(self, networks: Mapping[str, nn.Module], noise: Noise) -> Preview:
         """Held-out pictures and what is said of them."""
@@ -194,9 +194,7 @@ def settled(network: nn.Module) -> Iterator[None]:
         network.train(training)
 
 
-def nll(
-    generator: Any, h_BKLH: Tensor, tokens_BKL: Tensor, *, temperature: float = 1.0
-) -> Tensor:
+def nll(generator: Any, h_BKLH: Tensor, tokens_BKL: Tensor, *, temperature: float = 1.0) -> Tensor:
     """Nats of every token (B, K, L); 0 at pads.
 
     Args:

@@ -148,7 +148,7 @@ def test_self_critical_compares_with_the_likeliest_caption() -> None:
     batch = batch_of(gan)
     advantages = gan.advantages(batch, step())
     # Where the likeliest caption itself is drawn, nothing is to be gained.
-    tokens, latents, _ = batch["written"]
+    tokens, _, _ = batch["written"]
     match, _ = gan.rewards(batch, tokens)
     baseline = match - advantages
     torch.testing.assert_close(baseline, baseline[:, :1].expand_as(baseline))
@@ -195,8 +195,11 @@ def test_the_game_raises_the_rewarded_word() -> None:
     gan = gan_of()
     batch = batch_of(gan, 4)
     word = 7
-    gan.rewards = lambda batch, tokens: (  # type: ignore[method-assign]
-        (tokens == word).sum(2).float(), torch.zeros(tokens.shape[:2])
+    gan.rewards = (
+        lambda batch, tokens: (  # type: ignore[method-assign]
+            (tokens == word).sum(2).float(),
+            torch.zeros(tokens.shape[:2]),
+        )
     )
     optimiser = torch.optim.Adam(gan.generator.parameters(), 0.03)
     counts = []
@@ -224,7 +227,7 @@ def test_evaluation_of_an_untrained_model() -> None:
     assert scores == gan.evaluate(networks, Noise(0))
     preview = gan.preview(networks, Noise(0))
     assert len(preview.texts) == 24 and preview.images.shape == (8, 3, 32, 32)
-    assert 0 <= preview.images.min() and preview.images.max() <= 1
+    assert preview.images.min() >= 0 and preview.images.max() <= 1
 
 
 @pytest.mark.parametrize(

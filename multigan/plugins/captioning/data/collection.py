@@ -173,7 +173,7 @@ def _table(path: Path, folder: Path, group: str | None) -> Collection:
         where = f"{path}:{number}"
         row = _json(line, where)
         if not isinstance(row, dict):
-            raise DataError(f"{where}: expected an object such as {{\"file_name\": ...}}")
+            raise DataError(f'{where}: expected an object such as {{"file_name": ...}}')
         names.append(str(_field(row, PICTURE_FIELDS, where)))
         captions.append(_texts(_field(row, CAPTION_FIELDS, where), where))
         splits.append(str(row.get("split", "train")))

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from multigan.data.vocabulary import BOS, EOS, PAD, UNK
+from multigan.data.vocabulary import BOS, PAD, UNK
 from multigan.nn.network import Network
 
 
@@ -137,9 +137,7 @@ class AttentionGenerator(Network):
         features, attention = [], []
         for position in range(longest_K[0]):
             count = sum(length > position for length in longest_K)
-            h_BKH, state, seen_BKN = self.advance(
-                before_BK[:, :count], sight, state.first(count)
-            )
+            h_BKH, state, seen_BKN = self.advance(before_BK[:, :count], sight, state.first(count))
             before_BK = tokens_BKL[:, :, position]
             real_BK1 = (before_BK[:, :count] != PAD)[:, :, None]
             missing = (0, 0, 0, K - count)
@@ -164,7 +162,9 @@ class AttentionGenerator(Network):
         K = hidden_BKH.shape[1]
         return State(hidden_BKH, cell_BKH, sight.mean_BD[:, None].expand(-1, K, -1))
 
-    def advance(self, before_BK: Tensor, sight: Sight, state: State) -> tuple[Tensor, State, Tensor]:
+    def advance(
+        self, before_BK: Tensor, sight: Sight, state: State
+    ) -> tuple[Tensor, State, Tensor]:
         """Features (B, K, H) of the next token, the next state, and where it looked (B, K, N).
 
         Args:

@@ -16,7 +16,10 @@ def evaluator(kernels: int = 3) -> Evaluator:
 
 
 TOKENS = torch.tensor(
-    [[[4, 5, EOS, 0], [6, EOS, 0, 0], [4, 5, EOS, 0]], [[7, 8, 4, EOS], [5, EOS, 0, 0], [6, 6, EOS, 0]]]
+    [
+        [[4, 5, EOS, 0], [6, EOS, 0, 0], [4, 5, EOS, 0]],
+        [[7, 8, 4, EOS], [5, EOS, 0, 0], [6, 6, EOS, 0]],
+    ]
 )
 
 

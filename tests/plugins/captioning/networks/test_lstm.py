@@ -48,7 +48,9 @@ def test_captions_and_pictures_do_not_touch_each_other() -> None:
     whole, _ = made(tokens, grid, latents)
     for b in range(2):
         for k in range(3):
-            one, _ = made(tokens[b : b + 1, k : k + 1], grid[b : b + 1], latents[b : b + 1, k : k + 1])
+            one, _ = made(
+                tokens[b : b + 1, k : k + 1], grid[b : b + 1], latents[b : b + 1, k : k + 1]
+            )
             torch.testing.assert_close(one[0, 0], whole[b, k])
 
 
@@ -76,7 +78,7 @@ def test_noise_means_nothing_before_the_game() -> None:
 
 def test_it_cannot_write_what_is_not_a_word() -> None:
     chances = generator().logits(torch.randn(3, 10)).softmax(1)
-    assert not chances[:, [PAD, BOS, UNK]].any() and (chances[:, EOS:EOS + 1] > 0).all()
+    assert not chances[:, [PAD, BOS, UNK]].any() and (chances[:, EOS : EOS + 1] > 0).all()
 
 
 def test_the_grid_knows_where_it_is() -> None:
