@@ -93,8 +93,7 @@ class Cider:
         squares = [0.0] * (NUM_ORDERS + 1)
         for gram, weight in weights.items():
             squares[len(gram)] += weight * weight
-        # The reference implementation takes the number of bigrams for the length.
-        return _Weighted(weights, [math.sqrt(s) for s in squares], max(0, len(sentence) - 1))
+        return _Weighted(weights, [math.sqrt(square) for square in squares], len(sentence))
 
 
 class _Weighted(NamedTuple):

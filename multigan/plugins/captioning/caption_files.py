@@ -67,12 +67,10 @@ def read_sentences(path: Path) -> list[str]:
 
 def _rows(path: Path) -> list[Any]:
     text = _text(path)
-    try:
-        if path.suffix.lower() == ".jsonl":
-            return [json.loads(line) for line in text.split("\n") if line.strip()]
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: not JSON ({reason(error)})") from error
+    if path.suffix.lower() == ".jsonl":
+        lines = enumerate(text.split("\n"), start=1)
+        return [_parsed(line, f"{path}:{number}") for number, line in lines if line.strip()]
+    document = _parsed(text, str(path))
     rows = document.get("annotations") if isinstance(document, dict) else document
     if not isinstance(rows, list):
         raise DataError(
@@ -80,6 +78,13 @@ def _rows(path: Path) -> list[Any]:
             "annotations"
         )
     return rows
+
+
+def _parsed(text: str, where: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{where}: not JSON ({reason(error)})") from error
 
 
 def _text(path: Path) -> str:
