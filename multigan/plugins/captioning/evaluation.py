@@ -16,12 +16,11 @@ from multigan.data.grammar import is_true
 from multigan.data.scenes import Scene
 from multigan.data.transforms import to_float
 from multigan.data.vocabulary import UNK
-from multigan.metrics.caption_diversity import caption_diversity, vocabulary
 from multigan.metrics.cider import Cider, Sentence
 from multigan.metrics.ptb import ptb_tokens
 from multigan.metrics.retrieval import recall_at
 from multigan.plugins.captioning.data.corpus import Corpus, squeezed
-from multigan.plugins.captioning.scores import accuracy
+from multigan.plugins.captioning.scores import accuracy, variety
 from multigan.plugins.captioning.writing import by_chance, write
 from multigan.training.phases import Noise
 
@@ -135,8 +134,7 @@ def score_captions(
         "wrong-cider": _cider(words, references[1:] + references[:1], references),
         "bleu-4": ngrams["bleu-4"],
         "rouge-l": ngrams["rouge-l"],
-        **caption_diversity(words),
-        "vocabulary": float(vocabulary(every)),
+        **variety(words),
     }
     if known:
         scores["novel"] = mean([text not in known for of in texts for text in of])
@@ -159,9 +157,11 @@ def retrieve(
     known_C = ~(tokens_CL == UNK).any(1)
     if not known_C.any():
         return {}
+    whose_C = torch.tensor([i for _, i in texts])[known_C]
+    pictures, pictures_C = whose_C.unique(return_inverse=True)  # some may have no caption left
     device = grid_BND.device
-    pictures_C = torch.tensor([i for _, i in texts])[known_C].to(device)
-    return recall_at(match_all(evaluator, tokens_CL[known_C].to(device), grid_BND), pictures_C)
+    scores_IC = match_all(evaluator, tokens_CL[known_C].to(device), grid_BND[pictures.to(device)])
+    return recall_at(scores_IC, pictures_C.to(device))
 
 
 def match_all(evaluator: Any, tokens_CL: Tensor, grid_BND: Tensor) -> Tensor:

@@ -61,7 +61,7 @@ class CaptionGAN:
                 (Phase("language", "pretraining", task.language_loss),),
             ),
             Stage("mle", steps.mle, (Phase("mle", "pretraining", task.mle_loss),)),
-            Stage("evaluator", steps.evaluator, (Phase("evaluator", "evaluator", judge),)),
+            Stage("evaluator", steps.evaluator, (Phase("evaluator", "evaluator", self.head_start_loss),)),
             Stage(
                 "adversarial",
                 steps.adversarial,
@@ -75,16 +75,21 @@ class CaptionGAN:
 
     def evaluator_loss(self, batch: Batch, step: Step) -> Losses:
         """Tells people's captions of a picture from generated ones, and from those of another."""
-        grid_BND = self.task.grid(batch)
-        people = self.evaluator.read(batch["tokens"])
-        generated = self.evaluator.read(self.written(batch, step)[0])
-        judge = self.evaluator.judge
+        grid_BND, people_BKL = self.task.grid(batch), batch["tokens"]
+        generated_BKL, _, _ = self.written(batch, step)
+        judge = self.evaluator
         return {
-            "real": F.softplus(-judge(people, grid_BND).logits_BK).mean(),
-            "generated": F.softplus(judge(generated, grid_BND).logits_BK).mean(),
-            # The same sentences of the picture before: true to language, not to the picture.
-            "mismatched": F.softplus(judge(people.roll(), grid_BND).logits_BK).mean(),
+            "real": F.softplus(-judge(people_BKL, grid_BND).logits_BK).mean(),
+            "generated": F.softplus(judge(generated_BKL, grid_BND).logits_BK).mean(),
+            # What was said of the picture before: true to language, not to this picture.
+            "mismatched": F.softplus(judge(people_BKL.roll(1, 0), grid_BND).logits_BK).mean(),
         }
+
+    def head_start_loss(self, batch: Batch, step: Step) -> Losses:
+        """The same; at first the evaluator learns to read from the pretrained generator."""
+        if step.index == 0:
+            self.evaluator.reader.load_state_dict(self.generator.state_dict())
+        return self.evaluator_loss(batch, step)
 
     def generator_loss(self, batch: Batch, step: Step) -> Losses:
         """Makes captions likelier that the evaluator takes for a person's."""

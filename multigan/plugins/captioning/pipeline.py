@@ -75,7 +75,8 @@ class CaptionPipeline(Pipeline):
         self.evaluator: Any = components["evaluator"]
         self.vocabulary = Vocabulary.from_dict(facts.get("vocabulary"))
         self.max_length, self.size = int(facts["max_length"]), int(facts["size"])
-        if len(self.vocabulary) != self.generator.embedding.num_embeddings:
+        generator: Any = self.generator
+        if len(self.vocabulary) != generator.embedding.num_embeddings:
             raise CheckpointError("the model is damaged: vocabulary and generator differ in size")
 
     @torch.inference_mode()

@@ -33,6 +33,9 @@ class CaptionData(Section):
         description="source of the pictures for evaluation; null: the source's own split, or a "
         "share of it",
     )
+    test_pictures: str | None = Field(
+        None, description="folder of the pictures that data.test names; null: as `pictures`"
+    )
     held_out: float = Field(0.1, gt=0, lt=1, description="that share of the pictures")
     group: str | None = Field(
         None, description="field of .jsonl rows (a book, a film) whose pictures are held out whole"
@@ -70,6 +73,7 @@ class CaptionModel(Section):
         "by hub id or folder",
     )
     width: PositiveInt = Field(32, description="channels of the first layer of grid")
+    layers: Count = Field(2, description="of self-attention between the cells of grid")
     tune: bool = Field(
         False, description="train a pretrained encoder on in the pretraining, too; grid always is"
     )
@@ -78,8 +82,8 @@ class CaptionModel(Section):
     heads: PositiveInt = Field(4, description="of attention")
     latents: PositiveInt = Field(16, description="size of the noise vector")
     dropout: Fraction = Field(0.0, description="of the generator's features")
-    evaluator_hidden: PositiveInt = Field(192, description="of both of the evaluator's LSTMs")
-    evaluator_dropout: Fraction = Field(0.0, description="of the words and cells that it reads")
+    summary: PositiveInt = Field(128, description="of the evaluator's second LSTM")
+    evaluator_dropout: Fraction = Field(0.0, description="of the features of what it reads")
     kernels: Count = Field(
         16,
         description="of minibatch discrimination among the captions of one picture; 0: none, the "

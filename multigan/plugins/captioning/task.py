@@ -63,14 +63,14 @@ class CaptionTask:
             "vocabulary_size": len(self.corpus.vocabulary),
             "features": self.encoder.features,
             "embedding": model.embedding,
+            "hidden": model.hidden,
             "heads": model.heads,
+            "latents": model.latents,
         }
-        self.generator = AttentionGenerator(
-            **common, hidden=model.hidden, latents=model.latents, dropout=model.dropout
-        )
+        self.generator = AttentionGenerator(**common, dropout=model.dropout)
         self.evaluator = Evaluator(
             **common,
-            hidden=model.evaluator_hidden,
+            summary=model.summary,
             # Where people said one thing, how they would vary it is not known.
             kernels=model.kernels if self.corpus.several else 0,
             dropout=model.evaluator_dropout,
@@ -133,7 +133,7 @@ class CaptionTask:
         processes.
         """
         tokens_BKL = batch["tokens"]
-        latents_BKZ = self.latents(*tokens_BKL.shape[:2], step.noise)
+        latents_BKZ = self.latents(len(tokens_BKL), tokens_BKL.shape[1], step.noise)
         h_BKLH, attention_BKLN = self.generator(tokens_BKL, grid_BND, latents_BKZ)
         nats_BKL = nll(self.generator, h_BKLH, tokens_BKL)
         usual = nats_BKL.shape[0] * nats_BKL.shape[1] * self.corpus.mean_length

@@ -155,14 +155,14 @@ def _scenes(count: int, *, size: int, split: str) -> Collection:
 class _Names(Sequence[str]):
     """Names of scenes: there may be a great many."""
 
-    def __init__(self, count: int) -> None:
-        self.count = count
+    def __init__(self, length: int) -> None:
+        self.numbers = range(length)
 
     def __len__(self) -> int:
-        return self.count
+        return len(self.numbers)
 
     def __getitem__(self, index: Any) -> Any:
-        return f"scene {range(self.count)[index]}"
+        return f"scene {self.numbers[index]}"
 
 
 def _table(path: Path, folder: Path, group: str | None) -> Collection:

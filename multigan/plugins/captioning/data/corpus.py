@@ -131,14 +131,18 @@ def load_corpus(config: CaptionData) -> Corpus:
     Raises:
         DataError: no caption is left, or the source cannot be read.
     """
-    shared = {"pictures": config.pictures, "group": config.group}
     train = open_collection(
-        config.source, **shared, builtin_size=config.builtin_size, size=config.size
+        config.source,
+        pictures=config.pictures,
+        group=config.group,
+        builtin_size=config.builtin_size,
+        size=config.size,
     )
     if train.scene is not None:
         test = open_collection(config.source, split="validation", size=config.size)
     elif config.test is not None:
-        test = open_collection(config.test, **shared, split="validation")
+        folder = config.test_pictures or config.pictures
+        test = open_collection(config.test, pictures=folder, split="validation")
     else:
         train, test = divide(train, share=config.held_out)
     return _scenes(config, train, test) if train.scene else _read(config, train, test)

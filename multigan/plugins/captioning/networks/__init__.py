@@ -33,5 +33,5 @@ def build_encoder(model: CaptionModel, *, size: int) -> Any:
         PluginError: transformers is not installed.
     """
     if model.encoder == "grid":
-        return GridEncoder(size=size, width=model.width)
+        return GridEncoder(size=size, width=model.width, layers=model.layers)
     return PretrainedEncoder.load(model.encoder, size=size)

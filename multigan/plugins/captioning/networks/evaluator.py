@@ -1,8 +1,7 @@
 """The evaluator: does a sentence say what this picture shows, the way people would say it?
 
-Shape suffixes: B pictures, K captions of each, R = B K captions in all, L token positions, V
-vocabulary, E embedding, H hidden, N cells of the grid, D features of a cell, Q kernels, S size of a
-kernel.
+Shape suffixes: B pictures, K captions of each, L token positions, N cells of the grid (and N words
+that are no pads), D features of a cell, V vocabulary, H hidden, S summary, Q kernels.
 """
 
 from __future__ import annotations
@@ -10,30 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from multigan.data.vocabulary import PAD
 from multigan.nn.network import Network
+from multigan.plugins.captioning.networks.lstm import AttentionGenerator
 
 KERNEL_SIZE = 8
-
-
-@dataclass(frozen=True)
-class Read:
-    """Captions that were read, before any picture is looked at.
-
-    Attributes:
-        states_BKLH: what was known after each word.
-        last_BK: position of the last token, the eos.
-    """
-
-    states_BKLH: Tensor
-    last_BK: Tensor
-
-    def roll(self) -> Read:
-        """The captions of the picture before: what fits another picture."""
-        return Read(self.states_BKLH.roll(1, 0), self.last_BK.roll(1, 0))
 
 
 @dataclass(frozen=True)
@@ -55,26 +37,29 @@ class Verdict:
 
 
 class Evaluator(Network):
-    """Reads a caption, looks at the picture from each of its words, and sums up what it saw.
+    """Reads a caption while it looks at the picture, and compares each word with what it expected.
 
-    An LSTM encodes the sentence. From its state after every word attention looks at the picture,
-    and a second LSTM reads word by word what was said and what was seen; two fully connected layers
-    make its last state a verdict (a match of sentence and picture as in Dai et al. 2017, whose
-    inner product of two vectors cannot say which of two things is left of the other).
+    The reader is an LSTM with attention, built as the generator is, so that it can begin as a copy
+    of the pretrained one and know from the start where to look. What it expects before a word, what
+    the word is and how likely it found it go into a second LSTM, and two fully connected layers
+    make its last state a verdict. (The match of Dai et al. 2017, an inner product of one vector of
+    the sentence and one of the picture, cannot say which of two things is left of the other.)
 
     Captions of one picture are also compared with each other by minibatch discrimination (Salimans
     et al. 2016; Shetty et al. 2017): for each kernel q the mean over the others of
-    exp(-|m_k - m_j|), where m is linear in the encoded sentence. People do not say the same thing
-    five times.
+    exp(-|m_k - m_j|), where m is linear in the summary and the mean word of a caption. People do
+    not say the same thing five times.
 
     Args:
         vocabulary_size: V.
         features: D of the grid.
-        embedding: E.
-        hidden: H of both LSTMs, a multiple of the heads.
+        embedding: of the reader, as its hidden size, its heads and its latents (which stay 0).
+        hidden: H.
         heads: of attention.
+        latents: as the generator has.
+        summary: S of the second LSTM.
         kernels: Q; 0 judges each caption by itself.
-        dropout: share of the features of words and cells that are dropped in training.
+        dropout: share of the features of words that are dropped in training.
     """
 
     def __init__(
@@ -83,27 +68,31 @@ class Evaluator(Network):
         vocabulary_size: int,
         features: int,
         embedding: int = 128,
-        hidden: int = 192,
+        hidden: int = 256,
         heads: int = 4,
+        latents: int = 16,
+        summary: int = 128,
         kernels: int = 16,
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        if hidden % heads:
-            raise ValueError(f"{hidden} hidden units cannot be shared by {heads} heads")
-        self.heads, self.num_kernels = heads, kernels
-        self.embedding = nn.Embedding(vocabulary_size, embedding)
-        nn.init.normal_(self.embedding.weight, std=0.3)
-        self.dropout = nn.Dropout(dropout)
-        self.sentence = nn.LSTM(embedding, hidden, batch_first=True)
-        self.query = nn.Linear(hidden, hidden, bias=False)
-        self.keys_values = nn.Linear(features, 2 * hidden)
-        self.both = nn.Linear(2 * hidden, hidden)
-        self.summary = nn.LSTM(hidden, hidden, batch_first=True)
-        self.head = nn.Sequential(
-            nn.Linear(hidden, hidden), nn.LeakyReLU(0.2), nn.Linear(hidden, 1)
+        self.reader = AttentionGenerator(
+            vocabulary_size=vocabulary_size,
+            features=features,
+            embedding=embedding,
+            hidden=hidden,
+            heads=heads,
+            latents=latents,
+            dropout=dropout,
         )
-        self.kernels = nn.Linear(hidden, kernels * KERNEL_SIZE, bias=False) if kernels else None
+        self.compare = nn.Linear(2 * hidden + 1, summary)
+        self.summary = nn.LSTM(summary, summary, batch_first=True)
+        self.head = nn.Sequential(
+            nn.Linear(summary, summary), nn.LeakyReLU(0.2), nn.Linear(summary, 1)
+        )
+        self.kernels = (
+            nn.Linear(summary + hidden, kernels * KERNEL_SIZE, bias=False) if kernels else None
+        )
         self.variety = nn.Linear(kernels, 1) if kernels else None
 
     def forward(
@@ -115,51 +104,51 @@ class Evaluator(Network):
             tokens_BKL: captions with eos and pads.
             grid_BND: the pictures.
             soft_NV: soft rows of the captions' tokens in order, pads left out, through which a
-                gradient is wanted (straight through: their values are not used).
+                gradient is wanted. Their values are not used (straight through), and the gradient
+                is that of a word where it stands, not of what is read after it.
         """
-        return self.judge(self.read(tokens_BKL, soft_NV), grid_BND)
-
-    def read(self, tokens_BKL: Tensor, soft_NV: Tensor | None = None) -> Read:
-        """Encodes sentences."""
+        B, K, L = tokens_BKL.shape
         real_BKL = tokens_BKL != PAD
-        lengths_BK = real_BKL.sum(2)
-        longest = int(lengths_BK.max())
-        words_BKLE = self.embedding(tokens_BKL)
+        tokens_N = tokens_BKL[real_BKL]
+        latents_BKZ = grid_BND.new_zeros(B, K, self.reader.latents)
+        h_BKLH, _ = self.reader(tokens_BKL, grid_BND, latents_BKZ)
+        h_NH = h_BKLH[real_BKL]
+        # Blocked tokens stand in no caption, and their -inf times a soft 0 would not be a number.
+        logs_NV = self.reader.output(h_NH).float().log_softmax(1)
+        word_NH = self.reader.output.weight[tokens_N]
+        likely_N1 = logs_NV.gather(1, tokens_N[:, None])
         if soft_NV is not None:
-            soft_NE = soft_NV @ self.embedding.weight.to(soft_NV.dtype)
-            words_BKLE = words_BKLE.masked_scatter(
-                real_BKL[..., None], words_BKLE[real_BKL] + (soft_NE - soft_NE.detach())
-            )
-        words_RLE = self.dropout(words_BKLE[:, :, :longest]).flatten(0, 1)
-        states_RLH, _ = self.sentence(words_RLE)
-        return Read(states_RLH.view(*tokens_BKL.shape[:2], longest, -1), lengths_BK - 1)
+            word_NH = word_NH + _only_gradient(soft_NV @ self.reader.output.weight)
+            likely_N1 = likely_N1 + _only_gradient((soft_NV * logs_NV).sum(1, keepdim=True))
+        inputs = torch.cat([h_NH, h_NH * word_NH, likely_N1.to(h_NH.dtype)], dim=1)
+        compared_NS = self.compare(inputs).relu()
+        compared = compared_NS.new_zeros(B, K, L, compared_NS.shape[1])
+        compared_BKLS = compared.masked_scatter(real_BKL[..., None], compared_NS)
+        states, _ = self.summary(compared_BKLS.flatten(0, 1))
+        last_BK = real_BKL.sum(2) - 1
+        end_BKS = _at(states.view(B, K, L, -1), last_BK)
+        match_BK = self.head(end_BKS)[..., 0].float()
+        if self.kernels is None or K < 2:
+            return Verdict(match_BK, torch.zeros_like(match_BK))
+        words = word_NH.new_zeros(B, K, L, word_NH.shape[1])
+        words_BKLH = words.masked_scatter(real_BKL[..., None], word_NH)
+        mean_BKH = words_BKLH.sum(2) / real_BKL.sum(2, keepdim=True)
+        sentence = torch.cat([end_BKS, mean_BKH.to(end_BKS.dtype)], dim=2)
+        return Verdict(match_BK, self._variety(self.kernels(sentence)))
 
-    def judge(self, read: Read, grid_BND: Tensor) -> Verdict:
-        """Compares what was read with pictures."""
-        B, K, L, H = read.states_BKLH.shape
-
-        def heads(x_BXH: Tensor) -> Tensor:
-            return x_BXH.view(B, -1, self.heads, H // self.heads).transpose(1, 2)
-
-        keys_BNH, values_BNH = self.keys_values(self.dropout(grid_BND)).chunk(2, dim=2)
-        query_BXH = self.query(read.states_BKLH).view(B, K * L, H)
-        seen = F.scaled_dot_product_attention(heads(query_BXH), heads(keys_BNH), heads(values_BNH))
-        seen_BKLH = seen.transpose(1, 2).reshape(B, K, L, H)
-        both_BKLH = self.both(torch.cat([read.states_BKLH, seen_BKLH], dim=3)).relu()
-        summary_RLH, _ = self.summary(both_BKLH.flatten(0, 1))
-        end_BKH = _at(summary_RLH.view(B, K, L, H), read.last_BK)
-        match_BK = self.head(end_BKH)[..., 0].float()
-        return Verdict(match_BK, self._variety(_at(read.states_BKLH, read.last_BK)))
-
-    def _variety(self, sentence_BKH: Tensor) -> Tensor:
-        B, K = sentence_BKH.shape[:2]
-        if self.kernels is None or self.variety is None or K < 2:
-            return sentence_BKH.new_zeros(B, K, dtype=torch.float)
-        m_BKQS = self.kernels(sentence_BKH).float().view(B, K, -1, KERNEL_SIZE)
-        distance_BKKQ = (m_BKQS[:, :, None] - m_BKQS[:, None]).abs().sum(4)
+    def _variety(self, m_BKX: Tensor) -> Tensor:
+        assert self.variety is not None
+        B, K, _ = m_BKX.shape
+        m_BKQX = m_BKX.float().view(B, K, -1, KERNEL_SIZE)
+        distance_BKKQ = (m_BKQX[:, :, None] - m_BKQX[:, None]).abs().sum(4)
         # Every caption is as near to itself as can be, which tells nothing.
         near_BKQ = (torch.exp(-distance_BKKQ).sum(2) - 1) / (K - 1)
-        return self.variety(near_BKQ.to(sentence_BKH.dtype))[..., 0].float()
+        return self.variety(near_BKQ.to(m_BKX.dtype))[..., 0].float()
+
+
+def _only_gradient(x: Tensor) -> Tensor:
+    """0 forwards, the identity backwards."""
+    return x - x.detach()
 
 
 def _at(x_BKLH: Tensor, position_BK: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from multigan.errors import CheckpointError, PluginError
 from multigan.nn.network import Network
@@ -116,7 +116,7 @@ def _side(config: Any, size: int) -> int:
     return int(side[0] if isinstance(side, list | tuple) else side)
 
 
-def _fetch(transformers: Any, source: str, **options: Any) -> tuple[nn.Module, dict[str, Any]]:
+def _fetch(transformers: Any, source: str, **options: Any) -> tuple[Any, dict[str, Any]]:
     network = transformers.AutoModel.from_pretrained(source, **options)
     try:
         found, _ = transformers.ImageProcessingMixin.get_image_processor_dict(source, **options)
