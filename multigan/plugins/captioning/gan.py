@@ -61,7 +61,11 @@ class CaptionGAN:
                 (Phase("language", "pretraining", task.language_loss),),
             ),
             Stage("mle", steps.mle, (Phase("mle", "pretraining", task.mle_loss),)),
-            Stage("evaluator", steps.evaluator, (Phase("evaluator", "evaluator", self.head_start_loss),)),
+            Stage(
+                "evaluator",
+                steps.evaluator,
+                (Phase("evaluator", "evaluator", self.head_start_loss),),
+            ),
             Stage(
                 "adversarial",
                 steps.adversarial,

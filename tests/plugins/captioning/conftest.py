@@ -12,7 +12,7 @@ SHORT = [
     "steps.mle=2", "steps.evaluator=1", "steps.adversarial=1", "train.batch_size=2",
     "train.threads=1", "train.trackers=[]", "train.precision=fp32", "data.size=32",
     "model.width=4", "model.embedding=8", "model.hidden=16", "model.heads=2",
-    "model.evaluator_hidden=16", "evaluate.pictures=4", "evaluate.retrieval=3",
+    "model.summary=16", "evaluate.pictures=4", "evaluate.retrieval=3",
     "evaluate.exhibit=6", "evaluate.seeds=2", "evaluate.temperatures=[1.0]",
 ]  # fmt: skip
 

@@ -21,7 +21,7 @@ def gan_of(**sections: dict[str, Any]) -> CaptionGAN:
         "data": {"builtin_size": 40, "size": 32},
         "model": {
             "width": 4, "embedding": 8, "hidden": 16, "heads": 2, "latents": 3,
-            "evaluator_hidden": 16, "kernels": 4,
+            "summary": 16, "kernels": 4,
         },
         "evaluate": {"pictures": 6, "retrieval": 4},
     }  # fmt: skip
@@ -70,6 +70,17 @@ def test_doubly_stochastic_attention_by_its_formula() -> None:
         _, attention = gan.generator(batch["tokens"], grid, torch.zeros(4, 5, 3))
     expected = 0.5 * (1 - attention.sum(2)).square().sum(2).mean()
     torch.testing.assert_close(losses["attention"], expected)
+
+
+def test_the_evaluator_begins_as_a_reader_that_can_read() -> None:
+    gan = gan_of()
+    batch = batch_of(gan)
+    gan.head_start_loss(batch, Step(0, 9, Noise(0)))
+    own, pretrained = gan.evaluator.reader.state_dict(), gan.generator.state_dict()
+    assert all(torch.equal(own[name], pretrained[name]) for name in pretrained)
+    gan.evaluator.reader.output.bias.data.add_(1)
+    gan.head_start_loss(batch, Step(1, 9, Noise(0)))  # and goes its own way
+    assert not torch.equal(gan.evaluator.reader.output.bias, gan.generator.output.bias)
 
 
 def test_the_evaluator_tells_three_kinds_apart() -> None:

@@ -37,11 +37,19 @@ class Sight:
 
 @dataclass(frozen=True)
 class State:
-    """What the generator remembers of the words so far: hidden, cell, and what it saw last."""
+    """What the generator remembers of the words so far.
+
+    Attributes:
+        hidden_BKH: of the LSTM.
+        cell_BKH: of the LSTM.
+        seen_BKD: what it saw last.
+        told_BKN: which cells it has spoken of, 0 to 1.
+    """
 
     hidden_BKH: Tensor
     cell_BKH: Tensor
     seen_BKD: Tensor
+    told_BKN: Tensor
 
     def first(self, count: int) -> State:
         """The same for the first captions of each picture."""
@@ -55,9 +63,9 @@ class State:
         )  # fmt: skip
 
     @property
-    def parts(self) -> tuple[Tensor, Tensor, Tensor]:
-        """The three tensors."""
-        return self.hidden_BKH, self.cell_BKH, self.seen_BKD
+    def parts(self) -> tuple[Tensor, ...]:
+        """The four tensors."""
+        return self.hidden_BKH, self.cell_BKH, self.seen_BKD, self.told_BKN
 
 
 class AttentionGenerator(Network):
@@ -66,7 +74,9 @@ class AttentionGenerator(Network):
     At each word the LSTM reads the word before and what was seen then; its new state says where to
     look (soft attention as in Show, Attend and Tell, Xu et al. 2015, with several heads), and two
     fully connected layers make the next word of the state and of what is seen there. In the paper
-    the state looks before it has read the last word; here after, so that "a red" looks for red.
+    the state looks before it has read the last word; here after, so that "a red" looks for red. And
+    it marks the cells that it has spoken of, and may look for others (or the same): "a red circle
+    left of ..." goes on with another thing (a coverage, as in Tu et al. 2016).
 
     The weights of the noise begin at zero: likelihood has no use for it, and what the game makes of
     it starts from the pretrained generator, undisturbed.
@@ -105,6 +115,9 @@ class AttentionGenerator(Network):
         self.cell = nn.LSTMCell(embedding + features, hidden)
         self.keys_values = nn.Linear(features, 2 * features)
         self.query = nn.Linear(hidden, features, bias=False)
+        self.marks = nn.Linear(hidden, 1 + heads)
+        nn.init.zeros_(self.marks.weight)
+        nn.init.zeros_(self.marks.bias)
         self.dropout = nn.Dropout(dropout)
         self.mix = nn.Linear(hidden + features, hidden)
         self.output = nn.Linear(hidden, vocabulary_size)
@@ -160,7 +173,9 @@ class AttentionGenerator(Network):
         first_BKX = self.begin(sight.mean_BD)[:, None] + sight.noise_BKX[..., : 2 * self.hidden]
         hidden_BKH, cell_BKH = first_BKX.tanh().chunk(2, dim=2)
         K = hidden_BKH.shape[1]
-        return State(hidden_BKH, cell_BKH, sight.mean_BD[:, None].expand(-1, K, -1))
+        B, _, N, _ = sight.keys_BMND.shape
+        told_BKN = hidden_BKH.new_zeros(B, K, N)
+        return State(hidden_BKH, cell_BKH, sight.mean_BD[:, None].expand(-1, K, -1), told_BKN)
 
     def advance(
         self, before_BK: Tensor, sight: Sight, state: State
@@ -178,12 +193,18 @@ class AttentionGenerator(Network):
         memory = (state.hidden_BKH.flatten(0, 1), state.cell_BKH.flatten(0, 1))
         hidden_BKH, cell_BKH = (part.view(B, K, -1) for part in self.cell(inputs, memory))
         query_BMKD = self.query(hidden_BKH).view(B, K, self.heads, -1).transpose(1, 2)
-        energy_BMKN = query_BMKD @ sight.keys_BMND.transpose(2, 3)
-        attention_BMKN = (energy_BMKN * query_BMKD.shape[3] ** -0.5).softmax(3)
+        energy_BMKN = query_BMKD @ sight.keys_BMND.transpose(2, 3) * query_BMKD.shape[3] ** -0.5
+        tell_BK1, told_BKM = self.marks(hidden_BKH).split([1, self.heads], dim=2)
+        energy_BMKN = energy_BMKN + told_BKM.transpose(1, 2)[..., None] * state.told_BKN[:, None]
+        attention_BMKN = energy_BMKN.softmax(3)
+        look_BKN = attention_BMKN.mean(1)
+        # Nothing is told twice over, and a large thing is told of as much as a small one.
+        new_BKN = (1 - state.told_BKN) * look_BKN / look_BKN.amax(2, keepdim=True)
+        told_BKN = state.told_BKN + tell_BK1.sigmoid() * new_BKN
         seen_BKD = (attention_BMKN @ sight.values_BMND).transpose(1, 2).flatten(2)
         h_BKH = self.mix(self.dropout(torch.cat([hidden_BKH, seen_BKD], dim=2))).relu()
-        after = State(hidden_BKH, cell_BKH, seen_BKD)
-        return self.dropout(h_BKH), after, attention_BMKN.mean(1)
+        after = State(hidden_BKH, cell_BKH, seen_BKD, told_BKN)
+        return self.dropout(h_BKH), after, look_BKN
 
     def logits(self, features: Tensor) -> Tensor:
         """The last layer: (..., H) to (..., V)."""

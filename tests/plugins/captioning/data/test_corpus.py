@@ -55,9 +55,9 @@ def test_rare_words_take_their_caption_with_them(folder: Path) -> None:
     assert "xylophone" not in corpus.vocabulary and "xylophone" not in corpus.known
     assert "a red dog" in corpus.known
     with pytest.warns(UserWarning, match="captions are left out"):
-        load_corpus(CaptionData(source=str(folder), size=16, max_length=3))
+        load_corpus(CaptionData(source=str(folder), size=16, max_length=2))
     with pytest.raises(DataError, match="every caption is too long"):
-        load_corpus(CaptionData(source=str(folder), size=16, max_length=1))
+        load_corpus(CaptionData(source=str(folder), size=16, max_length=1, min_count=15))
 
 
 def test_sentences_without_pictures(folder: Path, tmp_path: Path) -> None:

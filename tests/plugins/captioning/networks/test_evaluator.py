@@ -4,15 +4,15 @@ import torch
 
 from multigan.data.vocabulary import EOS, PAD
 from multigan.plugins.captioning.networks.evaluator import KERNEL_SIZE, Evaluator
+from multigan.plugins.captioning.networks.lstm import AttentionGenerator
 
 V, D = 9, 8
+SIZES = {"vocabulary_size": V, "features": D, "embedding": 6, "hidden": 8, "heads": 2, "latents": 3}
 
 
 def evaluator(kernels: int = 3) -> Evaluator:
     torch.manual_seed(0)
-    return Evaluator(
-        vocabulary_size=V, features=D, embedding=6, hidden=8, heads=2, kernels=kernels
-    ).eval()
+    return Evaluator(**SIZES, summary=8, kernels=kernels).eval()
 
 
 TOKENS = torch.tensor(
@@ -41,24 +41,36 @@ def test_the_end_of_a_caption_counts() -> None:
     assert not torch.isclose(judge(ended, grid).match_BK, judge(cut, grid).match_BK)
 
 
-def test_rolled_captions_are_those_of_the_picture_before() -> None:
-    judge, grid = evaluator(), torch.randn(2, 5, D)
-    rolled = judge.judge(judge.read(TOKENS).roll(), grid)
-    torch.testing.assert_close(rolled.match_BK, judge(TOKENS.roll(1, 0), grid).match_BK)
+def test_it_can_learn_to_read_from_a_generator() -> None:
+    """What the second LSTM is told of a word is how likely the generator itself finds it."""
+    torch.manual_seed(1)
+    writer, judge = AttentionGenerator(**SIZES).eval(), evaluator()
+    judge.reader.load_state_dict(writer.state_dict())
+    judge.compare.weight.data.zero_()
+    judge.compare.bias.data.zero_()
+    judge.compare.weight.data[0, -1] = -1.0  # relu(-log p)
+    grid, heard = torch.randn(2, 5, D), []
+    judge.summary.register_forward_hook(lambda module, inputs, output: heard.append(inputs[0]))
+    judge(TOKENS, grid)
+    h, _ = writer(TOKENS, grid, torch.zeros(2, 3, 3))
+    logs = writer.output(h).log_softmax(3).gather(3, TOKENS[..., None])[..., 0]
+    expected = torch.where(TOKENS != PAD, -logs, 0.0)
+    torch.testing.assert_close(heard[0][:, :, 0].view_as(expected), expected)
 
 
 def test_variety_by_its_definition() -> None:
     judge, grid = evaluator(), torch.randn(2, 5, D)
-    verdict = judge(TOKENS, grid)
-    read = judge.read(TOKENS)
+    heard: list[torch.Tensor] = []
+    assert judge.kernels is not None and judge.variety is not None
+    judge.kernels.register_forward_hook(lambda module, inputs, output: heard.append(output))
+    variety = judge(TOKENS, grid).variety_BK
+    m = heard[0].view(2, 3, 3, KERNEL_SIZE)
     for b in range(2):
-        last = [read.states_BKLH[b, k, read.last_BK[b, k]] for k in range(3)]
-        m = [judge.kernels(state).view(3, KERNEL_SIZE) for state in last]
         for k in range(3):
-            near = [torch.exp(-(m[k] - m[j]).abs().sum(1)) for j in range(3) if j != k]
+            near = [torch.exp(-(m[b, k] - m[b, j]).abs().sum(1)) for j in range(3) if j != k]
             expected = judge.variety(torch.stack(near).mean(0))
-            torch.testing.assert_close(verdict.variety_BK[b, k], expected[0])
-    twins = judge(TOKENS[:1, [0, 2]], grid[:1])  # the same sentence twice: as near as can be
+            torch.testing.assert_close(variety[b, k], expected[0])
+    twins = judge(TOKENS[:1, [0, 2]], grid[:1])  # the same caption twice: as near as can be
     expected = judge.variety(torch.ones(3))[0]
     torch.testing.assert_close(twins.variety_BK, expected.expand(1, 2))
 
@@ -71,7 +83,7 @@ def test_without_kernels_the_others_do_not_matter() -> None:
 def test_soft_words_give_a_gradient_and_change_nothing() -> None:
     judge, grid = evaluator(), torch.randn(2, 5, D)
     real = TOKENS != PAD
-    soft = torch.rand(int(real.sum()), V, requires_grad=True)
+    soft = torch.rand(int(real.sum()), V).softmax(1).requires_grad_()
     verdict = judge(TOKENS, grid, soft)
     torch.testing.assert_close(verdict.logits_BK, judge(TOKENS, grid).logits_BK)
     verdict.logits_BK[0].sum().backward()

@@ -91,5 +91,13 @@ def test_the_grid_knows_where_it_is() -> None:
     grid = encoder(pictures).detach()
     assert grid.shape == (2, 16, 32) == (2, encoder.cells, encoder.features)
     assert (grid[0].mean(0) - grid[1].mean(0)).abs().max() > 1e-3
+    assert all(layer.out.weight.abs().sum() == 0 for layer in encoder.mixing)
+    without = GridEncoder(size=32, width=8, layers=0).eval()
+    without.load_state_dict(encoder.state_dict(), strict=False)
+    torch.testing.assert_close(without(pictures), grid)  # cells do not look around yet
+    for layer in encoder.mixing:
+        torch.nn.init.normal_(layer.out.weight, std=0.1)
+    grid = encoder(pictures).detach()
+    assert (without(pictures) - grid).abs().max() > 0.1
     one_by_one = torch.cat([encoder(picture[None]) for picture in pictures])
     torch.testing.assert_close(grid, one_by_one.detach())
