@@ -71,7 +71,12 @@ def test_language_comes_before_pictures(photos: Path, short: list[str], tmp_path
     (photos / "pages.jsonl").write_text('{"text": "the moon is far"}\n' * 2, encoding="utf-8")
     source = [f"data.source={photos / 'captions.jsonl'}", f"data.text={photos / 'pages.jsonl'}"]
     lengths = ["steps.language=60", "steps.mle=0", "steps.evaluator=0", "steps.adversarial=0"]
-    learn = ["optimizers.pretraining.lr=0.01", "model.dropout=0", "ema.decay=0", "evaluate.exhibit=0"]
+    learn = [
+        "optimizers.pretraining.lr=0.01",
+        "model.dropout=0",
+        "ema.decay=0",
+        "evaluate.exhibit=0",
+    ]
     run = train(
         "captiongan-illustrations", overrides=[*short, *source, *learn, *lengths],
         output=tmp_path / "run", quiet=True,

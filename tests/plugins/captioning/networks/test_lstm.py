@@ -76,6 +76,26 @@ def test_noise_means_nothing_before_the_game() -> None:
     assert made.noise.weight.grad is not None and made.noise.weight.grad.abs().sum() > 0
 
 
+@torch.no_grad()
+def test_it_can_turn_to_what_it_has_not_spoken_of() -> None:
+    made, grid = generator(), torch.randn(2, 4, D)
+    made.marks.bias.copy_(torch.tensor([30.0, -60.0, -60.0]))  # tell of all that is looked at
+    sight = made.look(grid, torch.zeros(2, 1, Z))
+    state, before = made.start(sight), torch.full((2, 1), BOS)
+    assert not state.told_BKN.any()
+    looked = []
+    for _ in range(3):
+        _, state, attention = made.advance(before, sight, state)
+        looked.append(attention.argmax(2))
+        assert state.told_BKN.amax(2).allclose(torch.ones(2, 1))
+        assert state.told_BKN.min() >= 0 and state.told_BKN.max() <= 1
+    first, second, _ = looked
+    assert (first != second).all()
+    made.marks.bias[0] = -30.0  # tell of nothing
+    _, after, _ = made.advance(before, sight, made.start(sight))
+    assert after.told_BKN.max() < 1e-6
+
+
 def test_it_cannot_write_what_is_not_a_word() -> None:
     chances = generator().logits(torch.randn(3, 10)).softmax(1)
     assert not chances[:, [PAD, BOS, UNK]].any() and (chances[:, EOS : EOS + 1] > 0).all()
