@@ -56,6 +56,11 @@ class CaptionData(Section):
     min_count: PositiveInt = Field(1, description="captions with rarer words are left out")
     vocabulary_size: PositiveInt = Field(10_000, description="most different words")
     builtin_size: PositiveInt = Field(200_000, description="pictures of a built-in source")
+    crowded: Fraction = Field(
+        0.0,
+        description="share of its training pictures that are given three things, about which it is "
+        "hardest to be right",
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> CaptionData:

@@ -136,6 +136,7 @@ def load_corpus(config: CaptionData) -> Corpus:
         pictures=config.pictures,
         group=config.group,
         builtin_size=config.builtin_size,
+        crowded=config.crowded,
         size=config.size,
     )
     if train.scene is not None:

@@ -99,6 +99,16 @@ def test_scenes_are_true_and_the_splits_differ() -> None:
     assert [train.captions(i) for i in range(5)] != [other.captions(i) for i in range(5)]
 
 
+def test_crowded_scenes() -> None:
+    usual = open_collection("builtin:scenes", builtin_size=100)
+    crowded = open_collection("builtin:scenes", builtin_size=100, crowded=0.5)
+    assert usual.scene is not None and crowded.scene is not None
+    counts = [len(crowded.scene(i).things) for i in range(100)]
+    others = [i for i in range(100) if crowded.scene(i) == usual.scene(i)]
+    assert 55 < counts.count(3) < 75 and 50 <= len(others) < 80
+    assert is_true(crowded.captions(3)[0], crowded.scene(3))
+
+
 def test_rows_of_a_hub_data_set(monkeypatch: pytest.MonkeyPatch) -> None:
     from PIL import Image
 
