@@ -12,7 +12,7 @@ import multigan
 from multigan import registry
 
 ROOT = Path(__file__).parent.parent
-LIMITS = {"translation": 8, "text": 8, "image": 4}  # MB
+LIMITS = {"translation": 8, "text": 8, "image": 4, "captioning": 8}  # MB
 
 MODELS = [
     (plugin, name, folder)
@@ -70,3 +70,18 @@ def test_tiles_have_transparent_backgrounds_and_walls_have_none() -> None:
     alpha = tiles(80, seed=3).tensor[:, 3].flatten(1).mean(1).view(-1, 4).mean(0)
     assert alpha[1] > 0.7 and alpha[[0, 2, 3]].max() < 0.6
     assert tiles(1).images[0].mode == "RGBA"
+
+
+def test_scenes_says_what_is_there(cli: Any, tmp_path: Path) -> None:
+    from multigan.data.grammar import is_true
+    from multigan.data.media import write_image
+    from multigan.data.scenes import render, scene, scene_index
+
+    scenes = [scene(scene_index(i, split="validation")) for i in range(60)]
+    pipe: Any = multigan.pipeline("captioning", style="scenes")
+    said = pipe([render(each, 64) for each in scenes], count=3, temperature=0.5).captions
+    true = [is_true(text, each) for of, each in zip(said, scenes, strict=True) for text in of]
+    assert sum(true) / len(true) > 0.9
+    write_image(render(scenes[0], 200), tmp_path / "large.png")  # of any size
+    shown = cli("caption", tmp_path / "large.png", "-n", 2).out.splitlines()
+    assert len(shown) == 2 and all(is_true(line.split(": ")[1], scenes[0]) for line in shown)

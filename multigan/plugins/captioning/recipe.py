@@ -173,6 +173,15 @@ class CaptionRecipe(Recipe):
     optimizers: CaptionOptimizers = CaptionOptimizers()
 
     @model_validator(mode="after")
+    def _another_picture(self) -> CaptionRecipe:
+        if self.train.batch_size // self.train.accumulate < 2:
+            raise ValueError(
+                "the evaluator is shown captions of another picture of the batch: set "
+                "train.batch_size / train.accumulate to 2 or more"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _stages_fit(self) -> CaptionRecipe:
         steps = self.steps
         if not (steps.language or steps.mle or steps.evaluator or steps.adversarial):

@@ -247,6 +247,7 @@ def test_evaluation_of_an_untrained_model() -> None:
         ({"data": {"size": 30}}, "multiple of 8"),
         ({"loss": {"gradient": "gumbel", "reward": "cider"}}, "no gradient flows from CIDEr"),
         ({"steps": {"language": 3}}, "go together"),
+        ({"train": {"batch_size": 4, "accumulate": 4}}, "another picture of the batch"),
         ({"steps": {"mle": 0, "evaluator": 0, "adversarial": 0}}, "nothing would be trained"),
     ],
 )
