@@ -1,22 +1,21 @@
 """Captions of `builtin:scenes`: written, recognised and checked by one grammar.
 
 `captions` says true things about a scene the way people do, `is_grammatical` recognises every
-sentence of the grammar (it keeps no list of seen ones), `is_true` tells whether one fits a scene.
-Captions are lower case, without punctuation, 5 to 16 words long.
-
-What quantifiers mean, where D are the things described and P is what is said of them: "a D is P":
-some D is P. "two D are P": exactly two are. "the D is P": there is one D, and it is P. "both D" and
-"the two D": there are two, and all are P. "all three D": there are three, and all are P.
+sentence of the grammar (it keeps no list of seen ones), `is_true` tells whether one fits a scene,
+and `truth` what is wrong where one does not. Captions are lower case, without punctuation, 5 to 16
+words long.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Sequence
 from functools import cache
 
 from multigan.data.phrases import Frame, Grammar
-from multigan.data.scenes import Scene, Thing, located, related
+from multigan.data.scenes import Scene, Thing, located
+from multigan.data.truth import CLAIMS, claims, described, holds
 
 _SENTENCES = """
 SENTENCE = STILL | MOVING
@@ -118,7 +117,7 @@ def captions(scene: Scene, n: int = 5, *, moving: bool = False, seed: int = 0) -
     found: dict[str, None] = {}
     while len(found) < n:
         frame = _plan_motion(scene, rng) if moving else _plan_still(scene, rng)
-        words = grammar.derive(frame, rng, symbol=symbol) if _holds(frame, scene) else None
+        words = grammar.derive(frame, rng, symbol=symbol) if holds(frame, scene) else None
         if words and len(words) in _LENGTHS:
             found[" ".join(words)] = None
     return list(found)
@@ -131,7 +130,34 @@ def is_grammatical(sentence: str) -> bool:
 
 def is_true(sentence: str, scene: Scene) -> bool:
     """Whether a sentence is grammatical and one of its readings is true of a scene."""
-    return any(_holds(frame, scene) for frame in _grammar().parse(sentence.split()))
+    return any(holds(frame, scene) for frame in _grammar().parse(sentence.split()))
+
+
+def truth(sentences: Sequence[str], scenes: Sequence[Scene]) -> dict[str, float]:
+    """How true sentences are, each of the scene beside it.
+
+    Returns:
+        Shares: "grammatical" and "true" of all sentences; of the grammatical ones "objects", and of
+        those that name a colour, or a place or relation, "colours" and "relations" (see
+        `multigan.data.truth.claims`). What no sentence speaks of is left out.
+
+    Raises:
+        ValueError: no sentence, or another number of scenes.
+    """
+    if not sentences or len(sentences) != len(scenes):
+        raise ValueError(f"{len(sentences)} sentences and {len(scenes)} scenes: give one for each")
+    made, right = Counter[str](), Counter[str]()
+    for sentence, scene in zip(sentences, scenes, strict=True):
+        frames = _grammar().parse(sentence.split())
+        made.update(("grammatical", "true"))
+        right["grammatical"] += bool(frames)
+        right["true"] += any(holds(frame, scene) for frame in frames)
+        found = [claims(frame, scene) for frame in frames]
+        for kind in CLAIMS:
+            readings = [each[kind] for each in found if kind in each]
+            made[kind] += bool(readings)
+            right[kind] += any(readings)
+    return {kind: right[kind] / number for kind, number in made.items() if number}
 
 
 def vocabulary(*, moving: bool = False) -> list[str]:
@@ -153,54 +179,6 @@ def _grammar() -> Grammar:
     return Grammar(text, features=features, start="SENTENCE")
 
 
-def _holds(frame: Frame, scene: Scene) -> bool:
-    """Whether what a frame says is true of a scene."""
-    if frame.get("background", scene.background) != scene.background:
-        return False
-    if "also" in frame and not _holds(frame["also"], scene):
-        return False
-    if not _quantified(frame["subject"], scene, lambda thing: _said_of(thing, frame, scene)):
-        return False
-    return "second" not in frame or _quantified(frame["second"], scene, lambda thing: True)
-
-
-def _said_of(thing: Thing, frame: Frame, scene: Scene) -> bool:
-    """Whether the predicate of a frame is true of a thing."""
-    if frame.get("action", thing.action) != thing.action:
-        return False
-    if "quality" in frame and not _described(thing, frame["quality"]):
-        return False
-    places = [frame[key] for key in ("along", "across") if key in frame]
-    if not all(located(place, thing) for place in places):
-        return False
-    if "relation" not in frame:
-        return True
-    return _quantified(
-        frame["object"], scene, lambda other: related(frame["relation"], thing, other)
-    )
-
-
-def _quantified(phrase: Frame, scene: Scene, predicate: Callable[[Thing], bool]) -> bool:
-    described = [thing for thing in scene.things if _described(thing, phrase)]
-    true_of = sum(map(predicate, described))
-    match phrase["number"]:
-        case "some":
-            return true_of >= 1
-        case "two":
-            return true_of == 2
-        case "three":
-            return true_of == 3
-    whole = {"the": 1, "both": 2, "all": 3}[phrase["number"]]
-    return len(described) == true_of == whole
-
-
-def _described(thing: Thing, phrase: Frame) -> bool:
-    return all(
-        phrase.get(key, value) == value
-        for key, value in (("shape", thing.shape), ("colour", thing.colour), ("size", thing.size))
-    )
-
-
 def _plan_still(scene: Scene, rng: random.Random) -> Frame:
     """Something to say about a picture; it need not be true yet."""
     subject = rng.choice(scene.things)
@@ -213,7 +191,7 @@ def _plan_still(scene: Scene, rng: random.Random) -> Frame:
         kind = "where"
     match kind:
         case "and":
-            second = [thing for thing in others if not _described(thing, frame["subject"])]
+            second = [thing for thing in others if not described(thing, frame["subject"])]
             if second:  # else it would count the same thing twice
                 frame["second"] = _describe(rng.choice(second), scene, rng)
         case "where":
@@ -261,7 +239,7 @@ def _describe(thing: Thing, scene: Scene, rng: random.Random) -> Frame:
     for key, chance in (("shape", 0.93), ("colour", 0.75), ("size", 0.5)):
         if rng.random() < chance:
             phrase[key] = getattr(thing, key)
-    number = sum(_described(other, phrase) for other in scene.things)
+    number = sum(described(other, phrase) for other in scene.things)
     # "a" is always right: of two that look alike only one may do what is said.
     numbers = ("some the", "two both some", "three all some")[number - 1]
     phrase["number"] = rng.choice(numbers.split())
@@ -273,5 +251,5 @@ def _give_quality(frame: Frame, thing: Thing, scene: Scene, rng: random.Random) 
     key = rng.choice(("colour", "size"))
     frame["subject"].pop(key, None)
     frame["quality"] = {key: getattr(thing, key)}
-    number = sum(_described(other, frame["subject"]) for other in scene.things)
+    number = sum(described(other, frame["subject"]) for other in scene.things)
     frame["subject"]["number"] = ("the", "both", "all")[number - 1]

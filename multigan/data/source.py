@@ -112,7 +112,7 @@ def images(
             return render(scene(scene_index(index, split=split)), size)
 
     elif _is_hub_id(source):
-        rows, column = _hub(str(source), split, ("image", "img", "picture"))
+        rows, column = hub_rows(str(source), split, ("image", "img", "picture"))
         names = [f"{source}/{i}" for i in range(len(rows))][:limit]
 
         def load(index: int) -> np.ndarray:
@@ -194,9 +194,30 @@ def sentence_files(source: str | Path, *, split: str = "train") -> list[Path]:
     if _is_builtin(source):
         return []
     if _is_hub_id(source):
-        rows, _ = _hub(str(source), split, TEXT_FIELDS)
+        rows, _ = hub_rows(str(source), split, TEXT_FIELDS)
         return [Path(file["filename"]) for file in rows.cache_files]
     return _text_files(_split_folder(Path(source), split))
+
+
+def hub_rows(name: str, split: str, columns: Sequence[str]) -> tuple[Any, str]:
+    """Rows of a data set on the hub, and which of these columns it has.
+
+    Raises:
+        DataError: it does not exist, cannot be reached or read, or has none of the columns.
+    """
+    _reach(name)
+    import datasets
+
+    try:
+        rows = datasets.load_dataset(name, split=split)
+    except Exception as error:  # what `datasets` raises here has no common base
+        what = f"the hub's data set cannot be read ({reason(error)[:200]})"
+        raise DataError(f"{name}: {what}; download it into a folder and name that") from error
+    for column in columns:
+        if column in rows.column_names:
+            return rows, column
+    has = ", ".join(rows.column_names)
+    raise DataError(f"{name}: has the columns {has}; none is called {' or '.join(columns)}")
 
 
 def _text_files(path: Path) -> list[Path]:
@@ -218,7 +239,7 @@ def _folder_texts(path: Path, label: str | None) -> Iterator[tuple[str, str]]:
 
 
 def _hub_texts(name: str, split: str, label: str | None) -> Iterator[tuple[str, str]]:
-    rows, column = _hub(name, split, TEXT_FIELDS)
+    rows, column = hub_rows(name, split, TEXT_FIELDS)
     if label is not None and label not in rows.column_names:
         has = ", ".join(rows.column_names)
         raise DataError(f"{name}: has the columns {has}; data.label={label} is none of them")
@@ -270,23 +291,6 @@ def _split_folder(path: Path, split: str) -> Path:
         names = " or ".join(SPLIT_FOLDERS[split])
         raise DataError(f"{path}: has no folder {names}; make one with data it does not train on")
     return path
-
-
-def _hub(name: str, split: str, columns: Sequence[str]) -> tuple[Any, str]:
-    """Rows of a data set on the hub and the column to read."""
-    _reach(name)
-    import datasets
-
-    try:
-        rows = datasets.load_dataset(name, split=split)
-    except Exception as error:  # what `datasets` raises here has no common base
-        what = f"the hub's data set cannot be read ({reason(error)[:200]})"
-        raise DataError(f"{name}: {what}; download it into a folder and name that") from error
-    for column in columns:
-        if column in rows.column_names:
-            return rows, column
-    has = ", ".join(rows.column_names)
-    raise DataError(f"{name}: has the columns {has}; none is called {' or '.join(columns)}")
 
 
 def _reach(name: str) -> None:

@@ -39,7 +39,7 @@ def bleu(
         ValueError: no hypothesis, no reference, or an order below 1.
     """
     _check(orders, hypotheses=hypotheses, references=references)
-    table = _Table(references, max(orders))
+    table = ReferenceTable(references, max(orders))
     return _mean([table.score(each, orders) for each in hypotheses])
 
 
@@ -61,7 +61,7 @@ def self_bleu(sentences: Sequence[Sentence], *, orders: Sequence[int]) -> dict[i
     if len(sentences) < 2:
         raise ValueError("self-BLEU compares sentences with each other: give at least two")
     _check(orders, sentences=sentences)
-    table = _Table(sentences, max(orders))
+    table = ReferenceTable(sentences, max(orders))
     return _mean([table.score(each, orders, is_reference=True) for each in sentences])
 
 
@@ -84,7 +84,7 @@ def corpus_bleu(hypotheses: Sequence[Sentence], references: Sequence[Sentence]) 
     """
     orders = range(1, 5)
     _check(orders, hypotheses=hypotheses, references=references)
-    table = _Table(references, max(orders))
+    table = ReferenceTable(references, max(orders))
     matches = [sum(table.matches(each, n) for each in hypotheses) for n in orders]
     totals = [sum(max(0, len(each) - n + 1) for each in hypotheses) for n in orders]
     if not any(matches) or not all(totals):
@@ -98,7 +98,7 @@ def corpus_bleu(hypotheses: Sequence[Sentence], references: Sequence[Sentence]) 
     return 100 * math.exp(brevity + logs / len(orders))
 
 
-class _Table:
+class ReferenceTable:
     """What BLEU needs to know of a set of references.
 
     Attributes:

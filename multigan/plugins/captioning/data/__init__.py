@@ -1,0 +1,1 @@
+"""Pictures with captions: reading them, and as numbers."""
