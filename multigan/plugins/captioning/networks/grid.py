@@ -74,9 +74,9 @@ class _Mixing(nn.Module):
         self.layers = nn.Sequential(
             nn.LayerNorm(features), nn.Linear(features, 2 * features), nn.ReLU(), last
         )
-        for last in (self.out, last):
-            nn.init.zeros_(last.weight)
-            nn.init.zeros_(last.bias)
+        for layer in (self.out, last):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
 
     def forward(self, x_BND: Tensor) -> Tensor:
         B, N, D = x_BND.shape
