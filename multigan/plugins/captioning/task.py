@@ -42,7 +42,7 @@ class CaptionTask:
 
     Noise is given to the generator in all stages, with weights that begin at zero. Likelihood has
     no use for it: a caption's noise is drawn anew each time and tells nothing about its words, so
-    the weights stay near zero, and the game decides what to make of it.
+    it learns to be hardly moved by it, and the game decides what to make of it.
 
     Args:
         recipe: of a captioning GAN.
