@@ -19,6 +19,7 @@ from multigan.plugins.audio.mel import FLOOR, LogMel
 from multigan.plugins.audio.recipe import MelConfig
 
 CHUNK = 100  # sounds found at once
+LOUDEST = 0.99  # peak of a sound that was found from a spectrogram
 
 
 class Waveforms(nn.Module):
@@ -139,7 +140,9 @@ def to_waveforms(
             sounds.append(invert_mels(mels_BML, encoding.log_mel))
         else:
             sounds.append(vocoder(mels_BML).float().reshape(len(mels_BML), -1))
-    return torch.cat(sounds).clamp(-1, 1)
+    sounds_BT = torch.cat(sounds)
+    # Phases found by trial add up to peaks that the magnitudes had not: softer, not clipped.
+    return sounds_BT / sounds_BT.abs().amax(1, keepdim=True).clamp(min=LOUDEST) * LOUDEST
 
 
 def _tone(config: MelConfig) -> Tensor:
