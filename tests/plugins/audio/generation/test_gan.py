@@ -235,7 +235,8 @@ def test_a_vocoder_is_kept_with_the_model(monkeypatch, tmp_path):
     pipe = multigan.pipeline(tmp_path / "run")
     latents = torch.randn(2, 6)
     mels_BML = pipe.encoding.decode(pipe.generator(latents))
-    torch.testing.assert_close(pipe.decode(latents).waveforms, vocoder(mels_BML))
+    # As loud as can be, so that it is made a little softer.
+    torch.testing.assert_close(pipe.decode(latents).waveforms, 0.99 * vocoder(mels_BML))
 
     saved.facts = {"method": "vocoder", "mel": MelConfig(hop=32).model_dump()}
     with pytest.raises(PluginError, match="hop=32, and this model makes them with hop=64"):
