@@ -70,3 +70,17 @@ def test_tiles_have_transparent_backgrounds_and_walls_have_none() -> None:
     alpha = tiles(80, seed=3).tensor[:, 3].flatten(1).mean(1).view(-1, 4).mean(0)
     assert alpha[1] > 0.7 and alpha[[0, 2, 3]].max() < 0.6
     assert tiles(1).images[0].mode == "RGBA"
+
+
+def test_spoken_digits_are_what_was_asked_for_in_all_voices(cli: Any, tmp_path: Path) -> None:
+    pipe: Any = multigan.pipeline("audio", style="spoken-digits")
+    made = pipe(60)
+    assert len(set(made.labels)) == 60 and made.rate == 8000
+    judged = multigan.pipeline("spoken-digits-classifier")(made.waveforms).labels  # type: ignore
+    assert sum(j == label[0] for j, label in zip(judged, made.labels, strict=True)) > 54
+    assert cli("sample", "spoken-digits", "-n", 2, "--label", "7", "-o", tmp_path).code == 0
+    assert sorted(path.name for path in tmp_path.glob("*.wav")) == [
+        "7_george_0.wav",
+        "7_jackson_1.wav",
+    ]
+    assert "no class 'seven'" in cli("sample", "spoken-digits", "--label", "seven").err
