@@ -10,8 +10,8 @@ What ours saves: bf16 arithmetic in all passes but the gradient penalty, which s
 discriminator's first and last convolutions as products of matrices (`patch_conv`), also in the
 second derivative; all sounds shuffled at once, reals and fakes judged together, a fused Adam, no
 graph of the generator while the discriminator learns. Measured on one core with bf16 arithmetic:
-1.51 times in bf16, 1.24 in fp32; with torch's convolutions 1.31 and 1.09. Ours also keeps the average
-of the weights and watches for numbers that are not finite.
+1.51 times in bf16, 1.24 in fp32; with torch's convolutions 1.31 and 1.09. Ours also keeps the
+average of the weights and watches for numbers that are not finite.
 """
 
 from __future__ import annotations
