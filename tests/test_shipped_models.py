@@ -84,3 +84,17 @@ def test_sprites_do_what_was_asked_for_and_go_on() -> None:
         right = sum(judge.class_names[i] == n for i, n in zip(found, made.labels, strict=True))
         assert right >= 16
     assert made.clips[:, :, :, 0, 0].min() > 0.9  # white corners
+
+
+def test_spoken_digits_are_what_was_asked_for_in_all_voices(cli: Any, tmp_path: Path) -> None:
+    pipe: Any = multigan.pipeline("audio", style="spoken-digits")
+    made = pipe(60)
+    assert len(set(made.labels)) == 60 and made.rate == 8000
+    judged = multigan.pipeline("spoken-digits-classifier")(made.waveforms).labels  # type: ignore
+    assert sum(j == label[0] for j, label in zip(judged, made.labels, strict=True)) > 54
+    assert cli("sample", "spoken-digits", "-n", 2, "--label", "7", "-o", tmp_path).code == 0
+    assert sorted(path.name for path in tmp_path.glob("*.wav")) == [
+        "7_george_0.wav",
+        "7_jackson_1.wav",
+    ]
+    assert "no class 'seven'" in cli("sample", "spoken-digits", "--label", "seven").err
