@@ -15,8 +15,7 @@ is judged is (B, 1, T) or (B, 1, mels, frames), here only x_B.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from torch.utils.data import Dataset
 
 from multigan.losses.adversarial import OBJECTIVES, discriminator_loss, generator_loss
 from multigan.losses.penalties import dragan_penalty, gradient_penalty, r1_penalty, r2_penalty
+from multigan.nn.graph import graph_of
 from multigan.plugins.audio.data.clips import open_clips
 from multigan.plugins.audio.generation.augment import augment
 from multigan.plugins.audio.generation.build import build_networks
@@ -104,7 +104,7 @@ class SoundGAN:
         """
         labels_B = self._labels(batch)
         real_B = self.encoding.encode(batch["waveform"])
-        with _graph_of(self.generator, wanted=self.loss.reuse_fakes):
+        with graph_of(self.generator, wanted=self.loss.reuse_fakes):
             batch["fake"] = self.generate(len(real_B), labels_B, step.noise)
         batch["seen_real"] = self._seen(real_B, step)
         batch["seen_fake"] = self._seen(batch["fake"].detach(), step)
@@ -274,22 +274,6 @@ class SoundGAN:
             given_B = None if labels_B is None else labels_B[some]
             parts.append(generator(latents_BZ[some], given_B).float())
         return torch.cat(parts), labels_B
-
-
-@contextmanager
-def _graph_of(generator: nn.Module, *, wanted: bool) -> Iterator[None]:
-    """Records what the generator does while another network is trained, or expressly does not.
-
-    The trainer has frozen the generator; parameters must ask for gradients while it runs so that
-    the generator's own phase can go back through the same sounds.
-    """
-    if not wanted:
-        with torch.no_grad():
-            yield
-        return
-    generator.requires_grad_(True)
-    yield
-    generator.requires_grad_(False)
 
 
 def _class_loss(verdicts_BV: Tensor, labels_B: Tensor) -> Tensor:

@@ -16,8 +16,7 @@ Shape suffixes: B segments, T samples, M mel bands, F frames.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -28,6 +27,7 @@ from torch.utils.data import Dataset
 from multigan.losses.adversarial import discriminator_loss, generator_loss
 from multigan.losses.reconstruction import feature_matching
 from multigan.losses.spectral import multi_resolution_stft
+from multigan.nn.graph import graph_of
 from multigan.plugins.audio.mel import LogMel
 from multigan.plugins.audio.networks.hifigan import HiFiGANGenerator
 from multigan.plugins.audio.networks.periods import MultiPeriodDiscriminator
@@ -103,7 +103,7 @@ class VocoderGAN:
 
     def judge(self, batch: Batch, step: Step) -> Losses:
         """The discriminators tell real from made segments; leaves ``fake`` with its graph."""
-        with _graph_of(self.generator):
+        with graph_of(self.generator):
             batch["fake"] = self.generator(self._heard(batch))
         real_BT = batch["waveform"]
         features = self._features(torch.cat([real_BT, batch["fake"].detach()]))
@@ -175,13 +175,3 @@ class VocoderGAN:
         if self._evaluation is None:
             self._evaluation = Evaluation(self.recipe, device=noise.generator.device)
         return self._evaluation
-
-
-@contextmanager
-def _graph_of(network: nn.Module) -> Iterator[None]:
-    """Lets gradients into a network that is frozen now: the generator's phase comes next."""
-    network.requires_grad_(True)
-    try:
-        yield
-    finally:
-        network.requires_grad_(False)

@@ -5,19 +5,17 @@ Shape suffixes: B pictures, C channels, H and W pixels, N cells of the grid, D f
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from multigan.data.hub import reach_model, silence
 from multigan.errors import CheckpointError, PluginError
 from multigan.nn.network import Network
 
-PATIENCE = 8.0  # seconds until the hub counts as out of reach
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, where a model says nothing
 
 
@@ -49,7 +47,7 @@ class PretrainedEncoder(Network):
         config = transformers.AutoConfig.for_model(**architecture)
         # Of models for pictures and texts (CLIP, SigLIP) the half that sees.
         config = getattr(config, "vision_config", config)
-        with _silence(transformers):
+        with silence(transformers):
             self.network = transformers.AutoModel.from_config(config)
         self.side = _side(config, size)
         self.register_buffer("mean_C11", torch.tensor(mean)[:, None, None], persistent=False)
@@ -69,12 +67,12 @@ class PretrainedEncoder(Network):
             PluginError: transformers is not installed.
         """
         transformers = _transformers()
-        with _silence(transformers):
+        with silence(transformers):
             try:
                 try:
                     network, processor = _fetch(transformers, source, local_files_only=True)
                 except OSError:
-                    _reach(source)  # transformers alone would try for half a minute
+                    reach_model(source)
                     network, processor = _fetch(transformers, source)
             except (OSError, ValueError) as error:
                 raise CheckpointError(
@@ -134,34 +132,3 @@ def _transformers() -> Any:
             "model.encoder=grid"
         ) from error
     return transformers
-
-
-def _reach(source: str) -> None:
-    """Asks the hub about a model, and gives up soon.
-
-    Raises:
-        OSError: it does not exist or cannot be reached.
-    """
-    from huggingface_hub import HfApi
-
-    if Path(source).exists():
-        raise OSError(f"no model in {source}")
-    try:
-        HfApi().model_info(source, timeout=PATIENCE)
-    except Exception as error:  # what the hub's client raises has no common base
-        raise OSError(str(error)) from error
-
-
-@contextlib.contextmanager
-def _silence(transformers: Any) -> Iterator[None]:
-    """Keeps loading reports and bars off the screen: what is wrong is told in one line."""
-    log = transformers.utils.logging
-    verbosity, bars = log.get_verbosity(), log.is_progress_bar_enabled()
-    log.set_verbosity(log.CRITICAL)
-    log.disable_progress_bar()
-    try:
-        yield
-    finally:
-        log.set_verbosity(verbosity)
-        if bars:
-            log.enable_progress_bar()

@@ -16,8 +16,7 @@ Shape suffixes: B pictures, C channels, H and W pixels, Z latents, K classes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +34,7 @@ from multigan.losses.penalties import (
     r1_penalty,
     r2_penalty,
 )
+from multigan.nn.graph import graph_of
 from multigan.plugins.image.adversarial.ada import AdaptiveAugment
 from multigan.plugins.image.adversarial.build import build_discriminator, build_generator
 from multigan.plugins.image.adversarial.data import CHANNELS, open_pictures
@@ -135,7 +135,7 @@ class ImageGAN:
         Leaves ``fake`` for the generator, with its graph, and what was judged for the penalty.
         """
         real_BCHW, labels_B = batch["image"], batch.get("label")
-        with _graph_of(self.generator, wanted=self.loss.reuse_fakes):
+        with graph_of(self.generator, wanted=self.loss.reuse_fakes):
             batch["fake"] = self._generate(len(real_BCHW), labels_B, step.noise)
         batch["seen_real"] = self._seen(real_BCHW, step)
         batch["seen_fake"] = self._seen(batch["fake"].detach(), step)
@@ -316,22 +316,6 @@ class ImageGAN:
             given_B = None if labels_B is None else labels_B[some]
             parts.append(generator(latents_BZ[some], given_B).float().clamp(-1, 1).cpu())
         return torch.cat(parts), None if labels_B is None else labels_B.cpu()
-
-
-@contextmanager
-def _graph_of(generator: nn.Module, *, wanted: bool) -> Iterator[None]:
-    """Records what the generator does while another network is trained, or expressly does not.
-
-    The trainer has frozen the generator; parameters must ask for gradients while it runs so that
-    the generator's own phase can go back through the same pictures.
-    """
-    if not wanted:
-        with torch.no_grad():
-            yield
-        return
-    generator.requires_grad_(True)
-    yield
-    generator.requires_grad_(False)
 
 
 def _class_loss(verdicts_BV: Tensor, labels_B: Tensor) -> Tensor:

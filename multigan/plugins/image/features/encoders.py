@@ -7,19 +7,16 @@ pictures are squeezed into a square, as in both.
 
 from __future__ import annotations
 
-import contextlib
 import functools
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor
 
+from multigan.data.hub import reach_model, silence
 from multigan.errors import CheckpointError, PluginError
 from multigan.plugins.image.features.extractor import FeatureExtractor
-
-PATIENCE = 5.0  # seconds until the hub counts as out of reach
 
 
 class Dinov2(FeatureExtractor):
@@ -115,11 +112,11 @@ def _load(model: str, source: str, name: str) -> Any:
         ignore_mismatched_sizes=True,  # reported below instead
     )
     try:
-        with _silence(transformers):
+        with silence(transformers):
             try:
                 network, report = load(local_files_only=True)
             except OSError:
-                _reach(source)  # transformers alone would try for half a minute
+                reach_model(source)
                 network, report = load()
     except (OSError, ValueError) as error:
         raise CheckpointError(
@@ -130,35 +127,3 @@ def _load(model: str, source: str, name: str) -> Any:
     if report["missing_keys"] or report["mismatched_keys"]:
         raise CheckpointError(f"features '{name}': {source} is a model of another kind")
     return network
-
-
-def _reach(source: str) -> None:
-    """Asks the hub about a model.
-
-    Raises:
-        OSError: it does not exist or cannot be reached.
-        ValueError: not the name of a model.
-    """
-    from huggingface_hub import HfApi
-
-    if Path(source).exists():
-        raise OSError(f"no model in {source}")
-    try:
-        HfApi().model_info(source, timeout=PATIENCE)
-    except Exception as error:  # what the hub's client raises has no common base
-        raise OSError(str(error)) from error
-
-
-@contextlib.contextmanager
-def _silence(transformers: Any) -> Iterator[None]:
-    """Keeps loading reports and bars off the screen: what is wrong is told in one line."""
-    log = transformers.utils.logging
-    verbosity, bars = log.get_verbosity(), log.is_progress_bar_enabled()
-    log.set_verbosity(log.CRITICAL)
-    log.disable_progress_bar()
-    try:
-        yield
-    finally:
-        log.set_verbosity(verbosity)
-        if bars:
-            log.enable_progress_bar()

@@ -14,8 +14,7 @@ Shape suffixes: B clips, T frames, C channels, H and W pixels, V verdict and cla
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -26,6 +25,7 @@ from torch.utils.data import Dataset
 from multigan.data.augment import diff_augment, diff_augment_clips
 from multigan.losses.adversarial import OBJECTIVES, discriminator_loss, generator_loss
 from multigan.losses.penalties import gradient_penalty, r1_penalty, r2_penalty
+from multigan.nn.graph import graph_of
 from multigan.plugins.video.clips.dataset import open_clips
 from multigan.plugins.video.evaluation import Evaluation
 from multigan.plugins.video.mocogan.recipe import MoCoGANRecipe
@@ -134,7 +134,7 @@ class MoCoGAN:
         real_BTCHW = batch["video"]
         batch["category"] = self._category(batch, step.noise)
         makers = [self.networks[name] for name in self.makers]
-        with _graph_of(makers, wanted=self.loss.reuse_fakes):
+        with graph_of(*makers, wanted=self.loss.reuse_fakes):
             batch["fake"] = self._generate(batch, step.noise)
         batch["real-seen"] = self._seen(real_BTCHW, step)
         batch["fake-seen"] = self._seen(batch["fake"].detach(), step)
@@ -338,20 +338,6 @@ class MoCoGAN:
             made_BTCHW = generator(content[some], motion_BTE[some], given_B)
             parts.append(made_BTCHW.float().clamp(-1, 1).cpu())
         return torch.cat(parts), None if category_B is None else category_B.cpu()
-
-
-@contextmanager
-def _graph_of(networks: Sequence[nn.Module], *, wanted: bool) -> Iterator[None]:
-    """Records what frozen networks do while the judges learn, or expressly does not."""
-    if not wanted:
-        with torch.no_grad():
-            yield
-        return
-    for network in networks:
-        network.requires_grad_(True)
-    yield
-    for network in networks:
-        network.requires_grad_(False)
 
 
 def _divergence(mean_BZ: Tensor, log_variance_BZ: Tensor) -> Tensor:
