@@ -46,7 +46,8 @@ def write_exhibit(run: Path, recipe: CaptionRecipe, corpus: Corpus) -> None:
     settings = recipe.evaluate
     pictures = held_out(corpus, pictures=settings.exhibit, size=recipe.data.size)
     columns = [name for name in COLUMNS if name != "true" or pictures.scenes is not None]
-    rows: list[list[Any]] = [["people", "", *_cells([_people(corpus, pictures)], columns)]]
+    people = _people(corpus, pictures)
+    rows: list[list[Any]] = [["people", "", *_cells([people], columns)]] if people else []
     single, value = best_single(corpus, pictures)
     rows.append([f"always '{single}'", "", *(value if c == "cider" else "" for c in columns)])
     folders = {"MLE": run / "stages" / "mle", "GAN": run / "model"}
@@ -98,7 +99,10 @@ def best_single(corpus: Corpus, pictures: HeldOut) -> tuple[str, float]:
 
 
 def _people(corpus: Corpus, pictures: HeldOut) -> dict[str, float]:
-    """Half of what people say, against the other half; of scenes the grammar says more."""
+    """Half of what people say, against the other half; empty where they say too little.
+
+    Of scenes the grammar says more than the references.
+    """
     captions = pictures.captions
     if pictures.scenes is not None:
         from multigan.data.grammar import captions as say
