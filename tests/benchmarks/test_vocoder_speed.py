@@ -34,6 +34,7 @@ from multigan.plugins.audio.networks.hifigan import HiFiGANGenerator
 from multigan.plugins.audio.networks.periods import STRIDES, MultiPeriodDiscriminator
 from multigan.plugins.audio.networks.scales import MultiScaleDiscriminator
 from multigan.plugins.audio.vocoder.gan import VocoderGAN
+from multigan.plugins.audio.vocoder.variants import VARIANTS
 from multigan.training.engine import Engine
 from multigan.training.run import Run
 from multigan.training.trainer import Trainer
@@ -178,3 +179,25 @@ def test_a_step_is_faster_than_by_hand(tmp_path: Path, capsys: pytest.CaptureFix
     assert ratios["fp32"] >= 1.2
     if "bf16" in ratios:
         assert ratios["bf16"] >= 1.3
+
+
+def test_generators_are_faster_than_real_time(capsys: pytest.CaptureFixture[str]) -> None:
+    rate, hop, frames = 22_050, 256, 172  # two seconds
+    mels = torch.randn(1, 80, frames)
+    factors = {}
+    for name, sizes in VARIANTS.items():
+        generator = HiFiGANGenerator(mels=80, **sizes).eval().folded()
+        seconds = []
+        with torch.inference_mode():
+            for _ in range(6):
+                started = time.perf_counter()
+                generator(mels)
+                seconds.append(time.perf_counter() - started)
+        factors[name] = frames * hop / rate / min(seconds[1:])
+    with capsys.disabled():
+        print(
+            f"\nHiFi-GAN on {torch.get_num_threads()} threads, seconds of sound a second:", end=""
+        )
+        print("".join(f" {name}: {factor:.1f};" for name, factor in factors.items()))
+    assert factors["v1"] > 1
+    assert factors["v3"] >= 15
