@@ -6,6 +6,8 @@ what is known of the past, D style, N noise.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -18,7 +20,7 @@ ROOT = 4  # numbers of a frame that say how the root moves
 LEAD = 2  # frames before the first one: a generator's own version of the last two given ones
 
 
-class MotionGenerator(Network):
+class MotionGenerator(Network, ABC):
     """Base of the generators: style, scale of the outputs, and continuing.
 
     Args:
@@ -60,9 +62,9 @@ class MotionGenerator(Network):
             nn.Linear(latents + classes + known, style), nn.LeakyReLU(0.2), nn.Linear(style, style)
         )
 
+    @abstractmethod
     def noise_steps(self, frames: int) -> int:
         """How many rows of noise so many frames take."""
-        raise NotImplementedError
 
     def styled(
         self, latents_BZ: Tensor, labels_B: Tensor | None, given_BPF: Tensor | None
