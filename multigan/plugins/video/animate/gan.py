@@ -1,7 +1,8 @@
 """Action Extractor and Motion Generator: actions of one clip, looks of another picture.
 
 The extractor turns a clip into a few numbers a frame, the animator makes a clip of them and of a
-portrait: a random frame of the same film, or of another film of the same character. A step:
+portrait: a random frame of the same film, or of another film of the same character. At first they
+only learn to make clips again; then comes the game. A step of it:
 
     discriminators   judge real clips and swapped ones: a clip's actions, the next one's portrait
     generator        the extractor learns from the first, the animator from all:
@@ -75,6 +76,7 @@ class Animate:
         )
         self.memory = nn.ModuleDict()
         self.groups: dict[str, tuple[str, ...]] = {
+            "reconstruction": ("extractor", "animator"),
             "generator": ("extractor", "animator"),
             "discriminators": ("frame-discriminator", "clip-discriminator"),
         }
@@ -90,30 +92,42 @@ class Animate:
         self._transfer: Transfer | None = None
 
     def stages(self) -> tuple[Stage, ...]:
-        """The game of clips, and if wanted that of actions."""
+        """Reconstruction, the game of clips, the game of actions."""
         steps = self.recipe.steps
-        game = Stage(
-            "adversarial",
-            steps.adversarial,
-            (
-                Phase("discriminators", "discriminators", self.judge),
-                Phase("generator", "generator", self.animate, fresh=False),
+        return (
+            Stage(
+                "reconstruction",
+                steps.reconstruction,
+                (Phase("reconstruction", "reconstruction", self.reconstruct),),
+            ),
+            Stage(
+                "adversarial",
+                steps.adversarial,
+                (
+                    Phase("discriminators", "discriminators", self.judge),
+                    Phase("generator", "generator", self.animate, fresh=False),
+                ),
+            ),
+            Stage(
+                "actions",
+                steps.actions,
+                (
+                    Phase(
+                        "critic", "action_critic", self.criticise, repeat=self.loss.critic_steps
+                    ),
+                    Phase("actions", "action_generator", self.act, fresh=False),
+                ),
             ),
         )
-        if not steps.actions:
-            return (game,)
-        repeat = self.loss.critic_steps
-        actions = Stage(
-            "actions",
-            steps.actions,
-            (
-                Phase("critic", "action_critic", self.criticise, repeat=repeat),
-                Phase("actions", "action_generator", self.act, fresh=False),
-            ),
-        )
-        return (game, actions)
 
     # The phases -----------------------------------------------------------------------------------
+
+    def reconstruct(self, batch: Batch, step: Step) -> Losses:
+        """Own portrait and own actions are to give the clip again."""
+        actions_BTA = self.extractor(batch["video"])
+        own_BTCHW = self.animator(batch["portrait"], actions_BTA)
+        distance = F.l1_loss(own_BTCHW.float(), batch["video"])
+        return {"reconstruction": self.loss.reconstruction * distance}
 
     def judge(self, batch: Batch, step: Step) -> Losses:
         """Both judges tell real clips from swapped ones."""

@@ -42,13 +42,15 @@ class AnimateLoss(Section):
 class AnimateSteps(Section):
     """Lengths of the stages."""
 
-    adversarial: PositiveInt = 20_000
+    reconstruction: Count = Field(5000, description="before the game: only make clips again")
+    adversarial: Count = Field(15_000, description="the game of clips")
     actions: Count = Field(2000, description="afterwards, of actions from noise; 0 makes none")
 
 
 class AnimateOptimizers(Section):
-    """The game of clips, and the game of actions."""
+    """The stage without a game, the game of clips, and the game of actions."""
 
+    reconstruction: OptimizerConfig = OptimizerConfig(lr=1e-3, betas=(0.9, 0.99), warmup=50)
     generator: OptimizerConfig = OptimizerConfig()
     discriminators: OptimizerConfig = OptimizerConfig()
     action_generator: OptimizerConfig = OptimizerConfig(lr=5e-4, betas=(0.0, 0.9))

@@ -6,21 +6,24 @@ M motion.
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from multigan.nn.network import Network
-from multigan.plugins.video.networks.parts import BASE, widths
+from multigan.plugins.video.networks.parts import BASE, halvings, widths
 from multigan.plugins.video.networks.pictures import PortraitPainter
+
+STRONG = 8  # times the mean change: more is no stronger an outline
 
 
 class ActionExtractor(Network):
     """A clip to a sequence of effective actions.
 
-    Each frame is read by itself; the action of a frame comes from what it shows and from how that
-    differs from the frame before. There are so few numbers in it that looks do not fit in.
+    Each frame is read by itself, as outlines: the action of a frame comes from what they show and
+    from how that differs from the frame before. Outlines say how something stands, and are the same
+    in whatever colours it comes; there are so few numbers in an action that little of its shape fits
+    in besides.
 
     Args:
         size: side of the frames.
@@ -41,22 +44,44 @@ class ActionExtractor(Network):
     ) -> None:
         super().__init__()
         self.actions = actions
-        channels = [3, *reversed(widths(size, width=width, widest=widest))]
-        layers: list[nn.Module] = []
-        for before, after in pairwise(channels):
-            layers += [nn.Conv2d(before, after, 4, 2, 1), nn.LeakyReLU(0.2)]
+        channels = (2, *reversed(widths(size, width=width, widest=widest)))
         self.read = nn.Sequential(
-            *layers, nn.Flatten(), nn.Linear(channels[-1] * BASE**2, features), nn.LeakyReLU(0.2)
+            halvings(*channels),
+            nn.Flatten(),
+            nn.Linear(channels[-1] * BASE**2, features, bias=False),
+            nn.BatchNorm1d(features),
+            nn.LeakyReLU(0.2),
         )
-        # Normalised, or a few early steps would drive all actions to the ends of their range.
-        self.head = nn.Sequential(nn.LayerNorm(2 * features), nn.Linear(2 * features, actions))
+        self.head = nn.Linear(2 * features, actions, bias=False)
+        # Actions that hardly differ would be passed over; see `PortraitPainter`.
+        self.spread = nn.BatchNorm1d(actions, affine=False)
 
     def forward(self, x_BTCHW: Tensor) -> Tensor:
         """Actions (B, T, A) between -1 and 1; that of the first frame knows no frame before it."""
         B, T = x_BTCHW.shape[:2]
-        h_BTF = self.read(x_BTCHW.flatten(0, 1)).unflatten(0, (B, T))
+        h_BTF = self.read(outlines(x_BTCHW.flatten(0, 1))).unflatten(0, (B, T))
         change_BTF = torch.cat([torch.zeros_like(h_BTF[:, :1]), h_BTF[:, 1:] - h_BTF[:, :-1]], 1)
-        return self.head(torch.cat([h_BTF, change_BTF], dim=2)).tanh()
+        actions_NA = self.head(torch.cat([h_BTF, change_BTF], dim=2).flatten(0, 1))
+        return self.spread(actions_NA).tanh().unflatten(0, (B, T))
+
+
+def outlines(x_NCHW: Tensor) -> Tensor:
+    """Where pictures change, across and down, in proportion to how much they change on average.
+
+    The colours may be exchanged or inverted, the contrast may be another one: it is the same.
+
+    Args:
+        x_NCHW: any number of channels.
+
+    Returns:
+        (N, 2, H, W), not negative; 1 at most.
+    """
+    across_NHW = (x_NCHW[..., 1:] - x_NCHW[..., :-1]).square().sum(1)
+    down_NHW = (x_NCHW[..., 1:, :] - x_NCHW[..., :-1, :]).square().sum(1)
+    changes = (F.pad(across_NHW, (0, 1)), F.pad(down_NHW, (0, 0, 0, 1)))
+    changes_N2HW = torch.stack(changes, dim=1).sqrt()
+    mean_N111 = changes_N2HW.mean((1, 2, 3), keepdim=True)
+    return (changes_N2HW / (STRONG * mean_N111 + 1e-6)).clamp(max=1)
 
 
 class Animator(Network):

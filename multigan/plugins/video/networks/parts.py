@@ -6,6 +6,7 @@ Shape suffixes: B clips or frames, C channels, H and W pixels, F features, K cla
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -28,6 +29,20 @@ def widths(size: int, *, width: int, widest: int) -> list[int]:
     if not doublings or BASE * 2**doublings != size:
         raise ValueError(f"size {size} is no power of two from {2 * BASE} on; try 32, 64 or 128")
     return [min(widest, width * 2**level) for level in reversed(range(doublings))]
+
+
+def halvings(*channels: int) -> nn.Sequential:
+    """An encoder: each layer halves the picture, with batch normalisation and a leaky rectifier."""
+    return nn.Sequential(
+        *(
+            nn.Sequential(
+                nn.Conv2d(before, after, 4, 2, 1, bias=False),
+                nn.BatchNorm2d(after),
+                nn.LeakyReLU(0.2),
+            )
+            for before, after in pairwise(channels)
+        )
+    )
 
 
 def wrapped(module: nn.Module, spectral: bool) -> nn.Module:
