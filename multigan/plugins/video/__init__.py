@@ -42,8 +42,12 @@ PLUGIN = Plugin(
         "content-distance-colours-real": "the same of real clips, which it should be near",
         "transfer-FEATURES": "share of animations that are taken for the driving clip's action",
         "transfer-FEATURES-shuffled": "the same against the action of another driving clip",
+        "transfer-error": "mean absolute error to the portrait's character really doing it, where "
+        "the data shows that",
+        "transfer-error-copy": "the same of repeating the portrait",
         "looks-colours": "how far an animation's colours are from its portrait's",
         "looks-colours-real": "the same of real clips and their first frames",
+        "looks-colours-driving": "how far an animation's colours are from the driving clip's",
         "reconstruction": "mean absolute error of clips made again, where pixels go from -1 to 1",
         "reconstruction-copy": "the same of repeating the first frame",
         "psnr": "of predicted frames, in decibels, each one counted as 60 at most",

@@ -16,10 +16,13 @@ app = typer.Typer()
 def animate(
     portrait: Annotated[Path, typer.Argument(help="The picture that is to move.")],
     driving: Annotated[Path, typer.Option(help="A film, an animation or a folder of frames.")],
-    model: Annotated[str, typer.Option(help="A run of the method animate, or its model folder.")],
     output: Annotated[
         Path, typer.Option("--output", "-o", help=".mp4, .gif ... or .png for a contact sheet.")
     ],
+    model: Annotated[
+        str,
+        typer.Option(help="A run of the method animate, or its model; a model of sprites else."),
+    ] = "sprite-animator",
     device: Annotated[str | None, typer.Option(help="cpu, cuda ...")] = None,
 ) -> None:
     """Let a picture do what a film shows, frame for frame: the portrait's looks, its actions."""

@@ -15,7 +15,8 @@ from multigan.errors import RecipeError
 from multigan.plugins.video.animate.evaluation import Transfer, _apart
 from multigan.plugins.video.animate.gan import Animate
 from multigan.plugins.video.mocogan.recipe import VideoEvaluate
-from multigan.plugins.video.networks.actions import ActionExtractor, Animator
+from multigan.plugins.video.networks.actions import ActionExtractor, Animator, outlines
+from multigan.plugins.video.networks.pictures import _Gate
 from multigan.training.phases import Noise, Step
 from multigan.training.train import train
 
@@ -31,7 +32,7 @@ def recipe(sheets, **sections):
         },
         "model": MODEL,
         "train": {"batch_size": 3, "threads": 1, "trackers": [], "device": "cpu"},
-        "steps": {"adversarial": 2, "actions": 2},
+        "steps": {"reconstruction": 2, "adversarial": 2, "actions": 2},
     }  # fmt: skip
     return make_recipe(given | sections)
 
@@ -76,20 +77,49 @@ def test_portraits_show_the_same_character(sheets):
 
 def test_actions_come_from_what_is_seen_and_from_how_it_changed():
     torch.manual_seed(0)
-    extractor = ActionExtractor(size=32, actions=3, features=6, width=4, widest=8)
+    extractor = ActionExtractor(size=32, actions=3, features=6, width=4, widest=8).eval()
     clip = torch.rand(1, 4, 3, 32, 32)
-    h = extractor.read(clip[0])
+    h = extractor.read(outlines(clip[0]))
     change = torch.stack([torch.zeros(6), h[1] - h[0], h[2] - h[1], h[3] - h[2]])
-    expected = extractor.head(torch.cat([h, change], dim=1)).tanh()
+    expected = extractor.spread(extractor.head(torch.cat([h, change], dim=1))).tanh()
     torch.testing.assert_close(extractor(clip)[0], expected)
     # Nothing that comes later changes an action.
     torch.testing.assert_close(extractor(clip[:, :2])[0], expected[:2])
 
 
+def test_outlines_are_the_same_in_any_colours():
+    torch.manual_seed(0)
+    picture = 2 * torch.rand(2, 3, 8, 8) - 1
+    drawn = outlines(picture)
+    for same in (picture[:, [2, 0, 1]], -picture, picture * torch.tensor([1, -1, 1])[:, None, None],
+                 0.5 * picture - 0.3):  # fmt: skip
+        torch.testing.assert_close(outlines(same), drawn, rtol=1e-4, atol=1e-5)
+    assert not outlines(torch.ones(1, 3, 4, 4)).any()
+    # A black square of 2 x 2 pixels on white: eight edges of strength 1 in 2 x 16 places.
+    square = torch.ones(1, 1, 4, 4)
+    square[..., 1:3, 1:3] = 0
+    across = torch.zeros(4, 4)
+    across[1:3, [0, 2]] = 1 / (8 * 8 / 32)
+    torch.testing.assert_close(outlines(square)[0], torch.stack([across, across.T]))
+
+
+def test_a_closed_gate_shows_nothing_of_the_portrait_and_an_open_one_all():
+    torch.manual_seed(0)
+    gate = _Gate(2)
+    drawn, seen = torch.rand(6, 2, 4, 4), torch.rand(3, 2, 4, 4)
+    for value, share in ((-99.0, 0.0), (0.0, 0.5), (99.0, 1.0)):
+        torch.nn.init.zeros_(gate.drawn.weight)
+        torch.nn.init.zeros_(gate.seen.weight)
+        torch.nn.init.constant_(gate.drawn.bias, value)
+        expected = drawn + share * seen[[0, 0, 1, 1, 2, 2]]
+        torch.testing.assert_close(gate(drawn, seen), expected)
+
+
 def test_each_phase_trains_its_own_networks_on_its_own_loss(sheets):
     gan = make(sheets)
-    game, actions = gan.stages()
+    alone, game, actions = gan.stages()
     data = batch(gan)
+    assert set(play(gan, alone.phases[0], data)) == {"reconstruction"}
     assert set(play(gan, game.phases[0], data)) == {"frames", "clips"}
     losses = play(gan, game.phases[1], data)
     assert set(losses) == {"reconstruction", "frames", "clips", "cycle", "content"}
@@ -102,12 +132,12 @@ def test_each_phase_trains_its_own_networks_on_its_own_loss(sheets):
     torch.testing.assert_close(losses["reconstruction"], expected)
     torch.testing.assert_close(losses["cycle"], 5 * (again - read).square().mean())
     # Judges, cycle and content teach the animator only, or actions would all become the same.
-    learnt = gan.extractor.head[1].weight.grad.clone()
+    learnt = gan.extractor.head.weight.grad.clone()
     gan.extractor.zero_grad()
     gan.extractor.requires_grad_(True)
     own = gan.animator(data["portrait"], gan.extractor(data["video"]))
     (50 * (own - data["video"]).abs().mean()).backward()
-    torch.testing.assert_close(gan.extractor.head[1].weight.grad, learnt)
+    torch.testing.assert_close(gan.extractor.head.weight.grad, learnt)
     assert actions.phases[0].repeat == 5
     assert set(play(gan, actions.phases[0], data)) == {"wasserstein", "gradient-penalty"}
     assert set(play(gan, actions.phases[1], data)) == {"wasserstein"}
@@ -138,8 +168,28 @@ def test_scores_of_a_perfect_and_of_a_lazy_animator(sheets):
     scores = transfer(lambda clip: clip, _Copying())
     assert scores["reconstruction"] == 0.0
     assert scores["looks-colours"] > scores["looks-colours-real"]  # another character's colours
+    assert scores["looks-colours-driving"] == pytest.approx(scores["looks-colours-real"])
+    assert scores["transfer-error"] > 0
     one = torch.ones(1, 3, 4, 4)
     assert float(_apart(one, -one[:, None])) == pytest.approx(2**0.5)
+
+
+def test_the_truth_is_the_portraits_character_doing_what_is_driven(sheets):
+    transfer = Transfer(VideoEvaluate(), recipe(sheets).data, device=torch.device("cpu"))
+    reels = transfer.clips.reels
+    for portrait, driver, truth in zip(
+        transfer.portraits, transfer.drivers, transfer.truths, strict=True
+    ):
+        assert reels[truth].group == reels[portrait].group
+        assert reels[truth].label == reels[driver].label
+    stills = transfer._stacked(transfer.truths)
+
+    class Knowing(torch.nn.Module):
+        def forward(self, portrait, clip):
+            return stills
+
+    scores = transfer(lambda clip: clip, Knowing())
+    assert scores["transfer-error"] == 0.0 < scores["transfer-error-copy"]
 
 
 class _Copying(torch.nn.Module):

@@ -15,7 +15,13 @@ SHORT = ["data.size=32", "train.batch_size=2", "train.trackers=[]", "model.width
 ADVERSARIAL = [*SHORT, "steps.adversarial=2", "model.discriminator_width=4", "model.widest=8"]
 OVERRIDES = {
     "mocogan": [*ADVERSARIAL, "evaluate.features=none", "train.precision=fp32"],
-    "animate": [*ADVERSARIAL, "steps.actions=2", "evaluate.samples=4"],
+    "animate": [
+        *ADVERSARIAL,
+        "steps.reconstruction=2",
+        "steps.actions=2",
+        "evaluate.samples=4",
+        "evaluate.features=none",
+    ],
     "next-frame": [*ADVERSARIAL, "evaluate.samples=4"],
     "classifier": [*SHORT, "steps.training=2", "data.frames=4"],
 }

@@ -7,6 +7,8 @@ Shape suffixes: B clips, T frames, C channels, H and W pixels.
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 import torch
 from torch import Tensor, nn
 
@@ -49,46 +51,70 @@ class Transfer:
         # Portraits: the same films in another order, so that nearly every pair differs in looks.
         shift = max(1, len(self.drivers) // 2)
         self.portraits = self.drivers[shift:] + self.drivers[:shift]
+        self.truths = self._truths()
 
     @torch.no_grad()
     def __call__(self, extractor: nn.Module, animator: nn.Module) -> dict[str, float]:
         """Scores by name."""
-        error = copied = apart = apart_real = 0.0
-        asked: list[str] = []
+        sums: dict[str, float] = defaultdict(float)
         found: list[str] = []
         for start in range(0, len(self.drivers), CHUNK):
-            some = slice(start, start + CHUNK)
-            real_BTCHW = self._stacked(self.drivers[some])
-            looks_BCHW = self._stacked(self.portraits[some])[:, 0]
+            drivers = self.drivers[start : start + CHUNK]
+            portraits = self.portraits[start : start + CHUNK]
+            real_BTCHW = self._stacked(drivers)
+            looks_BCHW = self._stacked(portraits)[:, 0]
             actions_BTA = extractor(real_BTCHW)
             own_BTCHW = animator(real_BTCHW[:, 0], actions_BTA).float()
-            error += float((own_BTCHW - real_BTCHW).abs().mean((1, 2, 3, 4)).sum())
-            copied += float((real_BTCHW[:, :1] - real_BTCHW).abs().mean((1, 2, 3, 4)).sum())
             made_BTCHW = animator(looks_BCHW, actions_BTA).float()
-            apart += float(_apart(looks_BCHW, made_BTCHW).sum())
-            apart_real += float(_apart(real_BTCHW[:, 0], real_BTCHW).sum())
+            scores = {
+                "reconstruction": _error(own_BTCHW, real_BTCHW),
+                "reconstruction-copy": _error(real_BTCHW[:, :1], real_BTCHW),
+                "looks-colours": _apart(looks_BCHW, made_BTCHW),
+                "looks-colours-real": _apart(real_BTCHW[:, 0], real_BTCHW),
+                "looks-colours-driving": _apart(real_BTCHW[:, 0], made_BTCHW),
+            }
+            if self.truths:
+                truth_BTCHW = self._stacked(self.truths[start : start + CHUNK])
+                scores["transfer-error"] = _error(made_BTCHW, truth_BTCHW)
+                scores["transfer-error-copy"] = _error(looks_BCHW[:, None], truth_BTCHW)
+            for name, value_B in scores.items():
+                sums[name] += float(value_B.sum())
             if self.judge is not None:
                 shown = resized(made_BTCHW.add(1).div(2).clamp(0, 1), self.judge.size)
                 named = self.judge.logits(self.judge.features(shown)).argmax(1).tolist()
                 found += [self.judge.class_names[i] for i in named]
-                asked += [self.clips.reels[i].label for i in self.drivers[some]]
-        count = len(self.drivers)
-        scores = {
-            "reconstruction": error / count,
-            "reconstruction-copy": copied / count,
-            "looks-colours": apart / count,
-            "looks-colours-real": apart_real / count,
+        means = {name: total / len(self.drivers) for name, total in sums.items()}
+        return means | (self._recognised(found) if self.judge is not None else {})
+
+    def _recognised(self, found: list[str]) -> dict[str, float]:
+        """How often a judge finds the driving clip's action, and how often by chance."""
+        assert self.judge is not None
+        asked = [self.clips.reels[i].label for i in self.drivers]
+        others = asked[1:] + asked[:1]
+        right = sum(a == f for a, f in zip(asked, found, strict=True))
+        by_chance = sum(a == f for a, f in zip(others, found, strict=True))
+        return {
+            f"transfer-{self.judge.name}": right / len(found),
+            f"transfer-{self.judge.name}-shuffled": by_chance / len(found),
         }
-        if self.judge is not None:
-            others = asked[1:] + asked[:1]
-            right = sum(a == f for a, f in zip(asked, found, strict=True))
-            by_chance = sum(a == f for a, f in zip(others, found, strict=True))
-            scores[f"transfer-{self.judge.name}"] = right / count
-            scores[f"transfer-{self.judge.name}-shuffled"] = by_chance / count
-        return scores
+
+    def _truths(self) -> list[int]:
+        """For each pair the film in which the portrait's character really does it, if all have."""
+        reels = self.clips.reels
+        films = {(reel.group, reel.label): number for number, reel in enumerate(reels)}
+        wanted = [
+            films.get((reels[portrait].group, reels[driver].label))
+            for portrait, driver in zip(self.portraits, self.drivers, strict=True)
+        ]
+        known = [number for number in wanted if number is not None]
+        return known if len(known) == len(wanted) and reels[0].label else []
 
     def _stacked(self, numbers: list[int]) -> Tensor:
         return torch.stack([self.clips.plain(i)["video"] for i in numbers]).to(self.device)
+
+
+def _error(made_BTCHW: Tensor, real_BTCHW: Tensor) -> Tensor:
+    return (made_BTCHW - real_BTCHW).abs().mean((1, 2, 3, 4))
 
 
 def _apart(portrait_BCHW: Tensor, clip_BTCHW: Tensor) -> Tensor:

@@ -66,29 +66,29 @@ class Animate:
         )
         judges = {**shape, "width": model.discriminator_width, "spectral": model.spectral_norm}
         self.of_frames, self.of_clips = FrameDiscriminator(**judges), ClipDiscriminator(**judges)
+        self.actor = ActionGenerator(
+            actions=model.actions, noise=model.motion_noise, motion=model.motion
+        )
+        self.critic = ActionCritic(actions=model.actions)
         self.networks = nn.ModuleDict(
             {
                 "extractor": self.extractor,
                 "animator": self.animator,
                 "frame-discriminator": self.of_frames,
                 "clip-discriminator": self.of_clips,
+                "action-generator": self.actor,
+                "action-critic": self.critic,
             }
         )
         self.memory = nn.ModuleDict()
-        self.groups: dict[str, tuple[str, ...]] = {
+        self.groups = {
             "reconstruction": ("extractor", "animator"),
             "generator": ("extractor", "animator"),
             "discriminators": ("frame-discriminator", "clip-discriminator"),
+            "action_generator": ("action-generator",),
+            "action_critic": ("action-critic",),
         }
-        self.averaged: tuple[str, ...] = ("extractor", "animator")
-        if recipe.steps.actions:
-            self.networks["action-generator"] = ActionGenerator(
-                actions=model.actions, noise=model.motion_noise, motion=model.motion
-            )
-            self.networks["action-critic"] = ActionCritic(actions=model.actions)
-            self.groups["action_generator"] = ("action-generator",)
-            self.groups["action_critic"] = ("action-critic",)
-            self.averaged += ("action-generator",)
+        self.averaged = ("extractor", "animator", "action-generator")
         self._transfer: Transfer | None = None
 
     def stages(self) -> tuple[Stage, ...]:
@@ -112,9 +112,7 @@ class Animate:
                 "actions",
                 steps.actions,
                 (
-                    Phase(
-                        "critic", "action_critic", self.criticise, repeat=self.loss.critic_steps
-                    ),
+                    Phase("critic", "action_critic", self.criticise, repeat=self.loss.critic_steps),
                     Phase("actions", "action_generator", self.act, fresh=False),
                 ),
             ),
@@ -166,30 +164,34 @@ class Animate:
 
     def criticise(self, batch: Batch, step: Step) -> Losses:
         """The critic of actions, under WGAN-GP."""
-        critic = self.networks["action-critic"]
         with torch.no_grad():
             real_BTA = self.extractor(batch["video"]).float()
             B, T = real_BTA.shape[:2]
             fake_BTA = self._actions(B, T, step.noise)
         slope = gradient_penalty(
-            critic.forward, real=real_BTA, fake=fake_BTA, alpha=step.noise.uniform(len(real_BTA))
+            self.critic.forward,
+            real=real_BTA,
+            fake=fake_BTA,
+            alpha=step.noise.uniform(len(real_BTA)),
         )
         return {
-            "wasserstein": critic(fake_BTA).float().mean() - critic(real_BTA).float().mean(),
+            "wasserstein": self.critic(fake_BTA).float().mean()
+            - self.critic(real_BTA).float().mean(),
             "gradient-penalty": self.loss.gradient_penalty * slope,
         }
 
     def act(self, batch: Batch, step: Step) -> Losses:
         """Actions from noise raise the critic's verdict."""
         B, T = batch["video"].shape[:2]
-        verdict_B1 = self.networks["action-critic"](self._actions(B, T, step.noise))
+        verdict_B1 = self.critic(self._actions(B, T, step.noise))
         return {"wasserstein": -verdict_B1.float().mean()}
 
     # What they are made of ------------------------------------------------------------------------
 
     def _actions(self, count: int, frames: int, noise: Noise) -> Tensor:
         numbers_BTE = noise.normal(count, frames + 1, self.recipe.model.motion_noise)
-        return self.networks["action-generator"](numbers_BTE)
+        actions_BTA: Tensor = self.actor(numbers_BTE)
+        return actions_BTA
 
     def _verdicts(
         self, real_BTCHW: Tensor, fake_BTCHW: Tensor, noise: Noise

@@ -50,7 +50,7 @@ class AnimateSteps(Section):
 class AnimateOptimizers(Section):
     """The stage without a game, the game of clips, and the game of actions."""
 
-    reconstruction: OptimizerConfig = OptimizerConfig(lr=1e-3, betas=(0.9, 0.99), warmup=50)
+    reconstruction: OptimizerConfig = OptimizerConfig(lr=2e-3, betas=(0.9, 0.99), warmup=50)
     generator: OptimizerConfig = OptimizerConfig()
     discriminators: OptimizerConfig = OptimizerConfig()
     action_generator: OptimizerConfig = OptimizerConfig(lr=5e-4, betas=(0.0, 0.9))

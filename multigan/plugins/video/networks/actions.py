@@ -22,8 +22,7 @@ class ActionExtractor(Network):
 
     Each frame is read by itself, as outlines: the action of a frame comes from what they show and
     from how that differs from the frame before. Outlines say how something stands, and are the same
-    in whatever colours it comes; there are so few numbers in an action that little of its shape fits
-    in besides.
+    in whatever colours it comes; an action has so few numbers that little of a shape fits in.
 
     Args:
         size: side of the frames.

@@ -5,12 +5,10 @@ Shape suffixes: B frames, C channels, H and W pixels, Z content.
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 from torch import Tensor, nn
 
 from multigan.nn.network import Network
-from multigan.plugins.video.networks.parts import BASE, widths
+from multigan.plugins.video.networks.parts import BASE, halvings, widths
 
 
 class ContentEncoder(Network):
@@ -27,11 +25,8 @@ class ContentEncoder(Network):
         self, *, size: int = 64, content: int = 50, width: int = 64, widest: int = 512
     ) -> None:
         super().__init__()
-        channels = [3, *reversed(widths(size, width=width, widest=widest))]
-        layers: list[nn.Module] = []
-        for before, after in pairwise(channels):
-            layers += [nn.Conv2d(before, after, 4, 2, 1), nn.LeakyReLU(0.2)]
-        self.layers = nn.Sequential(*layers)
+        channels = (3, *reversed(widths(size, width=width, widest=widest)))
+        self.layers = halvings(*channels)
         self.head = nn.Linear(channels[-1] * BASE**2, 2 * content)
 
     def forward(self, x_BCHW: Tensor) -> tuple[Tensor, Tensor]:

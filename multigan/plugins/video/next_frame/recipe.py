@@ -59,10 +59,12 @@ class NextFrameRecipe(Recipe):
     optimizers: NextFrameOptimizers = NextFrameOptimizers()
 
     @model_validator(mode="after")
-    def _something_comes(self) -> NextFrameRecipe:
+    def _something_to_learn(self) -> NextFrameRecipe:
         if self.data.frames <= self.model.past:
             raise ValueError(
                 f"data.frames={self.data.frames} leaves nothing to predict after "
                 f"model.past={self.model.past}"
             )
+        if self.train.batch_size < 2:
+            raise ValueError("pasts are normalised over a batch: train.batch_size=2 at least")
         return self
