@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -18,9 +18,6 @@ from PIL import Image
 from multigan.data.film import create_film, open_film
 from multigan.data.frames import Film, Frame
 from multigan.plugins.translation.films.smoothing import TemporalSmoothing
-
-if TYPE_CHECKING:
-    from multigan.plugins.translation.pipeline import TranslationPipeline
 
 SMOOTH = 0.8  # a fifth of the flicker is left where nothing moves; see docs/translation.md
 # Pixels that are worth drawing at once. A processor has enough to do with one picture, unless it is
@@ -32,8 +29,33 @@ _LARGEST_BATCH = 32
 Item = TypeVar("Item")
 
 
+class Translator(Protocol):
+    """What draws the frames: a `TranslationPipeline`."""
+
+    side: int | None
+
+    @property
+    def device(self) -> torch.device:
+        """Where it draws."""
+        ...
+
+    def shrunk(self, rgb: np.ndarray, *, side: int | None = None) -> np.ndarray:
+        """A frame at the size at which it is drawn."""
+        ...
+
+    def translate_batch(self, rgb: np.ndarray, *, direction: str | None = None) -> np.ndarray:
+        """Drawings of frames, uint8 (N, H, W, 3)."""
+        ...
+
+    def finished(
+        self, drawn: np.ndarray, size: tuple[int, ...], *, side: int | None = None
+    ) -> np.ndarray:
+        """A drawing at the frame's size, which is (H, W)."""
+        ...
+
+
 def translate_film(
-    pipe: TranslationPipeline,
+    pipe: Translator,
     source: Path,
     target: Path,
     *,
@@ -78,7 +100,7 @@ def translate_film(
 
 
 def stream(
-    pipe: TranslationPipeline,
+    pipe: Translator,
     frames: Iterable[np.ndarray],
     *,
     direction: str | None = None,
@@ -96,7 +118,7 @@ def stream(
 
 
 def _draw(
-    pipe: TranslationPipeline,
+    pipe: Translator,
     frames: Iterable[Frame],
     *,
     direction: str | None,
@@ -137,7 +159,7 @@ def _groups(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
         yield group
 
 
-def _batch_size(pipe: TranslationPipeline, film: Film, side: int | None) -> int:
+def _batch_size(pipe: Translator, film: Film, side: int | None) -> int:
     side = pipe.side if side is None else side
     scale = min(1.0, side / min(film.width, film.height)) if side else 1.0
     worth = _BATCH_PIXELS if pipe.device.type == "cpu" else _BATCH_PIXELS_ELSEWHERE
