@@ -15,7 +15,6 @@ from multigan.plugins.image.networks.mlp import MLPGenerator
 from multigan.plugins.image.networks.parts import (
     BatchNorm,
     MinibatchDeviation,
-    Verdict,
     pyramid,
 )
 from multigan.plugins.image.networks.r3gan import R3GANDiscriminator, R3GANGenerator
@@ -130,14 +129,6 @@ def test_labels_matter(family, ways):
     changed = (verdicts - judge(x, others)).abs().amax(1)
     assert (changed[2] > 1e-6) == (of_judge != "classifier")  # it is to tell the class, not to know
     assert changed[[0, 1, 3]].max() < 1e-6
-
-
-def test_projection_is_an_inner_product():
-    verdict = Verdict(6, classes=3, labels="projection")
-    h, labels = torch.randn(5, 6), torch.tensor([0, 1, 2, 1, 0])
-    rows = verdict.real.weight[0] + verdict.label.weight[labels]
-    expected = torch.stack([rows[i] @ h[i] for i in range(5)]) + verdict.real.bias
-    torch.testing.assert_close(verdict(h, labels)[:, 0], expected)
 
 
 def test_conditional_batch_norm_scales_each_class_by_itself():

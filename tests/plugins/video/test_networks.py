@@ -13,7 +13,7 @@ from multigan.plugins.video.networks.discriminators import ClipDiscriminator, Fr
 from multigan.plugins.video.networks.encoder import ContentEncoder
 from multigan.plugins.video.networks.generator import VideoGenerator
 from multigan.plugins.video.networks.motion import Motion
-from multigan.plugins.video.networks.parts import Verdict, one_hot, widths
+from multigan.plugins.video.networks.parts import one_hot, widths
 
 SMALL = {"size": 32, "width": 4, "widest": 8}
 
@@ -110,14 +110,6 @@ def test_judges_take_clips_of_any_length_and_judge_each_by_itself(convolution):
     assert judge(torch.randn(2, 2, 3, 32, 32)).shape == (2, 4)
     # The order of the frames matters to it.
     assert not torch.allclose(judge(clips.flip(1)), together, atol=1e-4)
-
-
-def test_projection_adds_the_inner_product_with_the_class():
-    torch.manual_seed(0)
-    verdict = Verdict(4, classes=3, labels="projection", spectral=False)
-    h, labels = torch.randn(5, 4), torch.tensor([0, 2, 1, 1, 0])
-    expected = verdict.real(h)[:, 0] + torch.einsum("bf,bf->b", h, verdict.label.weight[labels])
-    torch.testing.assert_close(verdict(h, labels)[:, 0], expected)
 
 
 def test_spectral_norm_bounds_every_layer():

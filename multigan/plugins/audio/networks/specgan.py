@@ -15,12 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from multigan.nn.network import Network
-from multigan.plugins.audio.networks.labels import (
-    DiscriminatorLabels,
-    LabelledLatents,
-    SoundVerdict,
-    normalised,
-)
+from multigan.nn.verdict import Verdict, normalised
+from multigan.plugins.audio.networks.labels import DiscriminatorLabels, LabelledLatents
 
 SMALLEST = 4  # mel bands or frames where the generator begins, at least
 WIDEST = 8  # times the width, however many doublings there are
@@ -103,12 +99,12 @@ class SpecGANDiscriminator(Network):
         )
         # A voice is not the same an octave higher: the verdict knows where a feature was found.
         features = widths[-1] * base[0] * base[1]
-        self.verdict = SoundVerdict(features, classes=classes, labels=labels, spectral=spectral)
+        self.verdict = Verdict(features, classes=classes, labels=labels, spectral=spectral)
         if not spectral:
             _initialise(self)
 
     def forward(self, x_B1MT: Tensor, labels_B: Tensor | None = None) -> Tensor:
-        """Verdicts (B, 1), or (B, 1 + K), see `SoundVerdict`."""
+        """Verdicts (B, 1), or (B, 1 + K), see `Verdict`."""
         h_BCMT = x_B1MT
         for down in self.downs:
             h_BCMT = F.leaky_relu(down(h_BCMT), 0.2)

@@ -14,11 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from multigan.nn.network import Network
-from multigan.plugins.audio.networks.labels import (
-    DiscriminatorLabels,
-    LabelledLatents,
-    SoundVerdict,
-)
+from multigan.nn.verdict import Verdict
+from multigan.plugins.audio.networks.labels import DiscriminatorLabels, LabelledLatents
 from multigan.plugins.audio.networks.patch_conv import PatchConv1d
 from multigan.plugins.audio.networks.phase_shuffle import phase_shuffle
 
@@ -103,7 +100,7 @@ class WaveGANDiscriminator(Network):
             PatchConv1d(before, after, KERNEL, stride=STRIDE, padding=PADDING)
             for before, after in pairwise(widths)
         )
-        self.verdict = SoundVerdict(widths[-1] * base, classes=classes, labels=labels)
+        self.verdict = Verdict(widths[-1] * base, classes=classes, labels=labels)
         _initialise(self)
 
     @property
@@ -114,7 +111,7 @@ class WaveGANDiscriminator(Network):
     def forward(
         self, x_B1T: Tensor, labels_B: Tensor | None = None, shifts_BL: Tensor | None = None
     ) -> Tensor:
-        """Verdicts (B, 1), or (B, 1 + K), see `SoundVerdict`.
+        """Verdicts (B, 1), or (B, 1 + K), see `Verdict`.
 
         Args:
             x_B1T: waveforms.

@@ -13,18 +13,16 @@ from typing import Literal
 
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 
 from multigan.nn.network import Network
+from multigan.nn.verdict import Verdict, normalised
 from multigan.plugins.image.networks.parts import (
     BatchNorm,
     DiscriminatorLabels,
     GeneratorLabels,
     MinibatchDeviation,
-    Verdict,
     drawn_weight,
     pyramid,
-    unchanged,
     with_label_planes,
     with_labels,
 )
@@ -109,13 +107,14 @@ class DCGANDiscriminator(Network):
     ) -> None:
         super().__init__()
         base, doublings = pyramid(size)
-        wrap = spectral_norm if spectral else unchanged
         bias = norm != "batch"
         self.classes = classes if labels == "concatenate" else 0
         modules: list[nn.Module] = []
         before = channels + self.classes
         for level, wide in enumerate(_widths(width, doublings)):
-            modules.append(wrap(nn.Conv2d(before, wide, 4, stride=2, padding=1, bias=bias)))
+            modules.append(
+                normalised(nn.Conv2d(before, wide, 4, stride=2, padding=1, bias=bias), spectral)
+            )
             if level:  # the paper's first layer has no norm: it would hide the colours' mean
                 modules.append(_norm(norm, wide))
             modules.append(nn.LeakyReLU(0.2, inplace=True))

@@ -8,14 +8,12 @@ from __future__ import annotations
 import math
 
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 
 from multigan.nn.network import Network
+from multigan.nn.verdict import Verdict, normalised
 from multigan.plugins.image.networks.parts import (
     DiscriminatorLabels,
     GeneratorLabels,
-    Verdict,
-    unchanged,
     with_label_planes,
     with_labels,
 )
@@ -89,12 +87,11 @@ class MLPDiscriminator(Network):
         labels: DiscriminatorLabels = "none",
     ) -> None:
         super().__init__()
-        wrap = spectral_norm if spectral else unchanged
         self.classes = classes if labels == "concatenate" else 0
         modules: list[nn.Module] = [nn.Flatten()]
         before = (channels + self.classes) * size * size
         for _ in range(layers):
-            modules += [wrap(nn.Linear(before, width)), nn.LeakyReLU(0.2)]
+            modules += [normalised(nn.Linear(before, width), spectral), nn.LeakyReLU(0.2)]
             before = width
         self.model = nn.Sequential(*modules)
         self.verdict = Verdict(before, classes=classes, labels=labels, spectral=spectral)

@@ -1,4 +1,4 @@
-"""What the families of networks share: sizes, labels, the verdict.
+"""What the families of networks share: sizes and labels.
 
 Shape suffixes: B pictures, C channels, H and W pixels, Z latents, F features, K classes.
 """
@@ -11,7 +11,6 @@ from typing import Literal
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 
 GeneratorLabels = Literal["none", "concatenate", "batch-norm"]
 DiscriminatorLabels = Literal["none", "concatenate", "projection", "classifier"]
@@ -88,51 +87,6 @@ class MinibatchDeviation(nn.Module):
         return torch.cat([x_BCHW, plane_B1HW.to(x_BCHW.dtype)], dim=1)
 
 
-class Verdict(nn.Module):
-    """The last layer of a discriminator: is it real, and does it fit its label?
-
-    The verdict is a linear function of the features. With labels in the way of "projection" the
-    inner product with a vector of the label is added (Miyato and Koyama 2018); with "classifier"
-    there are logits of the classes beside it (AC-GAN, Odena et al. 2017).
-
-    Args:
-        features: F.
-        classes: K.
-        labels: how the label is used.
-        spectral: spectral normalisation.
-        bias: of the verdict.
-    """
-
-    def __init__(
-        self,
-        features: int,
-        *,
-        classes: int = 0,
-        labels: DiscriminatorLabels = "none",
-        spectral: bool = False,
-        bias: bool = True,
-    ) -> None:
-        super().__init__()
-        wrap = spectral_norm if spectral else unchanged
-        self.real = wrap(nn.Linear(features, 1, bias=bias))
-        self.label: nn.Module | None = None
-        if labels == "projection":
-            embedding = nn.Embedding(classes, features)
-            # At the usual unit variance the first verdicts would be noise.
-            nn.init.xavier_uniform_(embedding.weight)
-            self.label = wrap(embedding)
-        self.classes = wrap(nn.Linear(features, classes)) if labels == "classifier" else None
-
-    def forward(self, h_BF: Tensor, labels_B: Tensor | None) -> Tensor:
-        """(B, 1): logits, above 0 means real; (B, 1 + K) with class logits behind them."""
-        verdict_B1 = self.real(h_BF)
-        if self.label is not None:
-            verdict_B1 = verdict_B1 + (self.label(labels_B) * h_BF).sum(1, keepdim=True)
-        if self.classes is not None:
-            return torch.cat([verdict_B1, self.classes(h_BF)], dim=1)
-        return verdict_B1
-
-
 def with_labels(latents_BZ: Tensor, labels_B: Tensor | None, classes: int) -> Tensor:
     """Latents with the label as K further numbers (cGAN, Mirza and Osindero 2014).
 
@@ -153,11 +107,6 @@ def with_label_planes(x_BCHW: Tensor, labels_B: Tensor | None, classes: int) -> 
     one_hot_BK11 = F.one_hot(labels_B, classes).to(x_BCHW.dtype)[:, :, None, None]
     planes_BKHW = one_hot_BK11.expand(-1, -1, *x_BCHW.shape[2:])
     return torch.cat([x_BCHW, planes_BKHW], dim=1)
-
-
-def unchanged(module: nn.Module) -> nn.Module:
-    """Stands where a module might have been wrapped."""
-    return module
 
 
 def drawn_weight(module: nn.Module) -> Tensor:

@@ -16,11 +16,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from multigan.nn.network import Network
+from multigan.nn.verdict import Verdict
 from multigan.plugins.image.networks.parts import (
     DiscriminatorLabels,
     GeneratorLabels,
     MinibatchDeviation,
-    Verdict,
     pyramid,
     with_label_planes,
     with_labels,

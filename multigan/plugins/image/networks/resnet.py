@@ -12,18 +12,16 @@ from itertools import pairwise
 
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 
 from multigan.nn.network import Network
+from multigan.nn.verdict import Verdict, normalised
 from multigan.plugins.image.networks.parts import (
     BatchNorm,
     DiscriminatorLabels,
     GeneratorLabels,
     MinibatchDeviation,
-    Verdict,
     drawn_weight,
     pyramid,
-    unchanged,
     with_label_planes,
     with_labels,
 )
@@ -155,12 +153,13 @@ class _DownBlock(nn.Module):
         halve: bool = True,
     ) -> None:
         super().__init__()
-        wrap = spectral_norm if spectral else unchanged
         self.first, self.halve = first, halve
-        self.conv1 = wrap(nn.Conv2d(before, after, 3, padding=1))
-        self.conv2 = wrap(nn.Conv2d(after, after, 3, padding=1))
+        self.conv1 = normalised(nn.Conv2d(before, after, 3, padding=1), spectral)
+        self.conv2 = normalised(nn.Conv2d(after, after, 3, padding=1), spectral)
         learnt = halve or before != after
-        self.shortcut = wrap(nn.Conv2d(before, after, 1)) if learnt else nn.Identity()
+        self.shortcut = (
+            normalised(nn.Conv2d(before, after, 1), spectral) if learnt else nn.Identity()
+        )
 
     def forward(self, x_BFHW: Tensor) -> Tensor:
         h_BFHW = self.conv1(x_BFHW if self.first else F.relu(x_BFHW))

@@ -12,12 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from multigan.nn.network import Network
+from multigan.nn.verdict import Verdict, normalised
 from multigan.plugins.video.networks.parts import (
     BASE,
     DiscriminatorLabels,
-    Verdict,
     widths,
-    wrapped,
 )
 
 Convolution = Literal["factorised", "full"]
@@ -49,7 +48,7 @@ class FrameDiscriminator(Network):
         channels = [3, *reversed(widths(size, width=width, widest=widest))]
         layers: list[nn.Module] = []
         for before, after in pairwise(channels):
-            layers += [wrapped(nn.Conv2d(before, after, 4, 2, 1), spectral), nn.LeakyReLU(0.2)]
+            layers += [normalised(nn.Conv2d(before, after, 4, 2, 1), spectral), nn.LeakyReLU(0.2)]
         self.layers = nn.Sequential(*layers)
         features = channels[-1] * BASE**2
         self.verdict = Verdict(features, classes=classes, labels=labels, spectral=spectral)
@@ -95,12 +94,12 @@ class ClipDiscriminator(Network):
         for before, after in pairwise(channels):
             if convolution == "full":
                 both = nn.Conv3d(before, after, (3, 4, 4), 2, 1)
-                layers += [wrapped(both, spectral), nn.LeakyReLU(0.2)]
+                layers += [normalised(both, spectral), nn.LeakyReLU(0.2)]
                 continue
             space = nn.Conv3d(before, after, (1, 4, 4), (1, 2, 2), (0, 1, 1))
             time = nn.Conv3d(after, after, (3, 1, 1), (2, 1, 1), (1, 0, 0))
-            layers += [wrapped(space, spectral), nn.LeakyReLU(0.2)]
-            layers += [wrapped(time, spectral), nn.LeakyReLU(0.2)]
+            layers += [normalised(space, spectral), nn.LeakyReLU(0.2)]
+            layers += [normalised(time, spectral), nn.LeakyReLU(0.2)]
         self.layers = nn.Sequential(*layers)
         features = channels[-1] * BASE**2
         self.verdict = Verdict(features, classes=classes, labels=labels, spectral=spectral)

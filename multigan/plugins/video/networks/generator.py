@@ -7,7 +7,7 @@ K categories.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -52,7 +52,9 @@ class VideoGenerator(Network):
         self.size, self.content, self.noise = size, content, noise
         self.categories, self.condition = categories, condition
         self.motion = Motion(motion, noise, categories, periods)
-        shape = {"size": size, "motion": motion, "width": width, "widest": widest}
+        shape: dict[str, Any] = {
+            "size": size, "motion": motion, "width": width, "widest": widest,
+        }  # fmt: skip
         if condition == "first-frame":
             self.painter: ContentPainter | PortraitPainter = PortraitPainter(**shape)
         else:

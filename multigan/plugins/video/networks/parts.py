@@ -9,10 +9,8 @@ import math
 from itertools import pairwise
 from typing import Literal
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
 
 DiscriminatorLabels = Literal["none", "projection", "classifier"]
 
@@ -45,11 +43,6 @@ def halvings(*channels: int) -> nn.Sequential:
     )
 
 
-def wrapped(module: nn.Module, spectral: bool) -> nn.Module:
-    """The module, under spectral normalisation if wanted (Miyato et al. 2018)."""
-    return spectral_norm(module) if spectral else module
-
-
 def one_hot(category_B: Tensor, categories: int) -> Tensor:
     """Class numbers (B,), or shares of the classes (B, K), as numbers with mean square 1.
 
@@ -57,40 +50,3 @@ def one_hot(category_B: Tensor, categories: int) -> Tensor:
     """
     shares = category_B if category_B.is_floating_point() else F.one_hot(category_B, categories)
     return math.sqrt(categories) * shares.float()
-
-
-class Verdict(nn.Module):
-    """The last layer of a discriminator: is it real, and does it fit its class?
-
-    Args:
-        features: F.
-        classes: K.
-        labels: "projection" adds the inner product with a vector of the class (Miyato and Koyama
-            2018); "classifier" has logits of the classes beside the verdict, for AC-GAN (Odena et
-            al. 2017) with known classes and InfoGAN (Chen et al. 2016) with drawn ones.
-        spectral: spectral normalisation.
-    """
-
-    def __init__(
-        self, features: int, *, classes: int, labels: DiscriminatorLabels, spectral: bool
-    ) -> None:
-        super().__init__()
-        self.real = wrapped(nn.Linear(features, 1), spectral)
-        self.label: nn.Module | None = None
-        if labels == "projection":
-            embedding = nn.Embedding(classes, features)
-            # At the usual unit variance the first verdicts would be noise.
-            nn.init.xavier_uniform_(embedding.weight)
-            self.label = wrapped(embedding, spectral)
-        self.classes: nn.Module | None = None
-        if labels == "classifier":
-            self.classes = wrapped(nn.Linear(features, classes), spectral)
-
-    def forward(self, h_BF: Tensor, labels_B: Tensor | None) -> Tensor:
-        """(B, 1): logits, above 0 means real; (B, 1 + K) with class logits behind them."""
-        verdict_B1 = self.real(h_BF)
-        if self.label is not None:
-            verdict_B1 = verdict_B1 + (self.label(labels_B) * h_BF).sum(1, keepdim=True)
-        if self.classes is not None:
-            return torch.cat([verdict_B1, self.classes(h_BF)], dim=1)
-        return verdict_B1
