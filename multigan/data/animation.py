@@ -61,8 +61,16 @@ class AnimationReader:
         except Exception as error:  # hostile headers raise almost anything
             raise DataError(f"{path}: the animation is damaged ({reason(error)})") from error
 
-    def frames(self) -> Iterator[Frame]:
-        """All frames as a player composes them."""
+    def frames(self, *, start: Fraction = Fraction(0)) -> Iterator[Frame]:
+        """Frames as a player composes them, which needs all that come before."""
+        return (frame for frame in self._composed() if frame.time >= start)
+
+    def moments(self) -> list[Fraction]:
+        """When each frame is shown, in seconds, and when the last one ends."""
+        shown = [(frame.time, frame.time + frame.duration) for frame in self._composed()]
+        return [time for time, _ in shown] + [end for _, end in shown[-1:]]
+
+    def _composed(self) -> Iterator[Frame]:
         time, expected = Fraction(0), self.film.num_frames
         for number in itertools.count():
             if number == expected:

@@ -82,8 +82,16 @@ class FilmReader(Protocol):
     film: Film
     problems: list[str]
 
-    def frames(self) -> Iterator[Frame]:
-        """The frames, decoded as they are asked for; a damaged film gives those that are whole."""
+    def frames(self, *, start: Fraction = Fraction(0)) -> Iterator[Frame]:
+        """The frames, decoded as they are asked for; a damaged film gives those that are whole.
+
+        Args:
+            start: seconds; frames before it are left out, and passed over as fast as the file lets.
+        """
+        ...
+
+    def moments(self) -> list[Fraction]:
+        """When each frame is shown, in seconds, and when the last one ends; nothing is kept."""
         ...
 
     def close(self) -> None:

@@ -68,27 +68,67 @@ class VideoReader:
         self._colours = VideoReformatter()
         self.film = self._describe(self._peeked)
 
-    def frames(self) -> Iterator[Frame]:
-        """All frames in the order in which they are shown; can be called once."""
-        tick, step = self.film.tick, 1 / self.film.rate
-        start = Fraction(self._container.start_time or 0, 1_000_000)
-        frame, count, time = self._peeked, 0, -step
-        while frame is not None:
-            time = time + step if frame.pts is None else max(frame.pts * tick - start, Fraction(0))
-            duration = (getattr(frame, "duration", 0) or 0) * tick or step
-            yield Frame(self._rgb(frame), time=time, duration=duration)
+    def frames(self, *, start: Fraction = Fraction(0)) -> Iterator[Frame]:
+        """The frames in the order in which they are shown; can be called once.
+
+        Args:
+            start: seconds; earlier frames are left out. Decoding begins at the last frame before it
+                that needs no other, where the file can be entered there.
+        """
+        if start > 0:
+            self._seek(start)
+        count = 0
+        for frame, time, duration in self._timed():
             count += 1
-            frame = next(self._first, None)
-        expected = self.film.num_frames
+            if time >= start:
+                yield Frame(self._rgb(frame), time=time, duration=duration)
+        expected = None if start > 0 else self.film.num_frames
         if self.problems or (expected is not None and count < 0.9 * expected):
             of = f" of about {expected}" if expected is not None and expected > count else ""
             self.problems = [
                 f"{self.path}: damaged or cut short; {count}{of} frames could be decoded"
             ]
 
+    def moments(self) -> list[Fraction]:
+        """When each frame is shown, in seconds, and when the last one ends; instead of `frames`."""
+        times, end = [], Fraction(0)
+        for _, time, duration in self._timed():
+            times.append(time)
+            end = time + duration
+        return [*times, end]
+
     def close(self) -> None:
         """Lets go of the file."""
         self._container.close()
+
+    def _timed(self) -> Iterator[tuple[av.VideoFrame, Fraction, Fraction]]:
+        """What is decoded, when it is shown and how long."""
+        tick, step = self.film.tick, 1 / self.film.rate
+        frame, time = self._peeked, -step
+        while frame is not None:
+            time = time + step if frame.pts is None else max(self._time(frame.pts), Fraction(0))
+            yield frame, time, (getattr(frame, "duration", 0) or 0) * tick or step
+            frame = next(self._first, None)
+
+    def _time(self, pts: int) -> Fraction:
+        return pts * self.film.tick - Fraction(self._container.start_time or 0, 1_000_000)
+
+    def _seek(self, start: Fraction) -> None:
+        """Goes to the last place at or before `start` where decoding can begin; else to the top."""
+        begins = start + Fraction(self._container.start_time or 0, 1_000_000)
+        try:
+            self._container.seek(math.floor(begins / self.film.tick), stream=self._stream)
+            self._first = self._decode()
+            self._peeked = next(self._first, None)
+        except (av.FFmpegError, OSError):
+            self._peeked = None
+        reached = None if self._peeked is None else self._peeked.pts
+        if reached is None or self._time(reached) > start:
+            self._container.close()
+            self._container = open_video(self.path)
+            self._stream = _moving_pictures(self._container, self.path)
+            self._first = self._decode()
+            self._peeked = next(self._first, None)
 
     def _decode(self) -> Iterator[av.VideoFrame]:
         """Frames of all packets that can be decoded; what cannot is passed over."""

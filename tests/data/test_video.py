@@ -38,6 +38,7 @@ def make(
     full: bool = False,
     times: list[int] | None = None,
     tick: Fraction = Fraction(1, 25),
+    gop: int | None = None,
     rotation: int | None = None,
     aspect: Fraction | None = None,
     sound: str | None = None,
@@ -51,6 +52,8 @@ def make(
         stream = container.add_stream(codec, rate=25, options=options)
         stream.width, stream.height, stream.pix_fmt = *size, pixels
         stream.codec_context.time_base = tick
+        if gop is not None:
+            stream.codec_context.gop_size = gop
         if matrix is not None:
             stream.codec_context.colorspace = matrix
         if full:
@@ -250,3 +253,29 @@ def test_whatever_happens_there_is_a_whole_file_or_none(tmp_path: Path, suffix, 
 def test_a_film_is_known_by_its_name_or_its_frames(tmp_path: Path) -> None:
     assert is_film(Path("holiday.MOV")) and not is_film(Path("photo.jpg"))
     assert not is_film(tmp_path / "missing.gif")
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec"), [(".mp4", "libx264"), (".mkv", "libx264"), (".avi", "mpeg4"),
+                          (".ts", "mpeg2video"), (".webm", "libvpx")]
+)  # fmt: skip
+def test_a_film_is_entered_near_the_wanted_frame(tmp_path, suffix, codec):
+    """From anywhere on it gives what reading it whole gives, and decodes little before."""
+    path = make(tmp_path / f"a{suffix}", count=60, size=(320, 96), codec=codec, gop=10)
+    whole = list(open_film(path).frames())
+    moments = open_film(path).moments()
+    assert moments[:-1] == [frame.time for frame in whole]
+    assert moments[-1] == whole[-1].time + whole[-1].duration
+    for first in (0, 1, 9, 10, 31, 59):
+        reader = open_film(path)
+        frames = list(reader.frames(start=moments[first]))
+        assert [frame.time for frame in frames] == moments[first:-1]
+        for frame, expected in zip(frames, whole[first:], strict=True):
+            assert np.abs(frame.rgb.astype(int) - expected.rgb).max() <= 2
+        reader.close()
+    reader = open_film(path)
+    decoded, decode = [], reader._decode
+    reader._decode = lambda: (decoded.append(frame) or frame for frame in decode())
+    next(reader.frames(start=moments[45]))
+    assert len(decoded) <= (20 if suffix != ".ts" else 60)  # a TS may have to be read from the top
+    reader.close()

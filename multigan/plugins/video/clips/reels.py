@@ -1,15 +1,19 @@
 """One film, whatever it is stored as: how many frames it has, and some of them by number.
 
-Films are decoded one frame after the other and never kept whole here; frame folders, film strips,
-sprite sheets and scenes are opened at the frames that are asked for.
+Films are decoded one frame after the other, from near the first one that is wanted on, and never
+kept whole here; frame folders, film strips, sprite sheets and scenes are opened at the frames that
+are asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Sequence
 from contextlib import closing
 from fractions import Fraction
 from functools import lru_cache
+from itertools import pairwise
+from math import ceil
 from pathlib import Path
 from typing import Protocol
 
@@ -18,7 +22,6 @@ from PIL import Image
 
 from multigan.data.files import reason
 from multigan.data.film import open_film
-from multigan.data.frames import FilmReader
 from multigan.data.media import Picture, read_image, to_picture
 from multigan.data.pixels import over_white
 from multigan.data.scenes import Scene, render
@@ -81,7 +84,8 @@ class FilmReel:
     def __init__(self, path: Path, label: str, *, even: float = 0.0) -> None:
         self.path, self.label, self.even = path, label, even
         self.name = self.group = str(path)
-        self._count: int | None = None
+        self._times: list[Fraction] = []
+        self._shown: list[int] = []  # which of its frames stand for those that are counted
 
     def rate(self) -> float:
         """As brought to, or as the file says."""
@@ -92,28 +96,36 @@ class FilmReel:
 
     def count(self) -> int:
         """Decodes the film once: what files say about their length is often wrong."""
-        if self._count is None:
-            self._count = sum(1 for _ in self._frames())
-        return self._count
+        if not self._shown:
+            with closing(open_film(self.path)) as reader:
+                *self._times, end = reader.moments()
+            self._shown = list(range(len(self._times)))
+            if self.even:
+                self._shown = at_rate(self._times, end, Fraction(self.even).limit_denominator(1000))
+        return len(self._shown)
 
     def read(self, numbers: Sequence[int]) -> list[np.ndarray]:
-        """Decodes up to the last one that is wanted; numbers may repeat."""
-        wanted, found = set(numbers), {}
-        for number, frame in enumerate(self._frames()):
-            if number in wanted:
-                found[number] = frame
-            if number >= numbers[-1]:
-                break
-        return [found[number] for number in numbers]
+        """Decodes from the last place before the first one on, where the file can be entered."""
+        self.count()
+        wanted = [self._shown[number] for number in numbers]
+        found = self._found(wanted, entered=True)
+        if len(found) < len(set(wanted)):  # a damaged film may be another one from the middle on
+            found = self._found(wanted, entered=False)
+        return [found[number] for number in wanted]
 
-    def _frames(self) -> Iterator[np.ndarray]:
-        reader = open_film(self.path)
-        with closing(reader):
-            if self.even:
-                yield from _at_rate(reader, Fraction(self.even).limit_denominator(1000))
-            else:
-                for frame in reader.frames():
-                    yield over_white(frame.rgb, frame.alpha)
+    def _found(self, wanted: Sequence[int], *, entered: bool) -> dict[int, np.ndarray]:
+        """Frames by number."""
+        ascending = all(a < b for a, b in pairwise(self._times))
+        first = wanted[0] if entered and ascending else 0
+        found = {}
+        with closing(open_film(self.path)) as reader:
+            start = self._times[first] if first else Fraction(0)
+            for number, frame in enumerate(reader.frames(start=start), start=first):
+                if number in wanted:
+                    found[number] = over_white(frame.rgb, frame.alpha)
+                if number >= wanted[-1]:
+                    break
+        return found
 
 
 class PictureReel:
@@ -269,18 +281,15 @@ class SceneReel:
         return [render(self.scene, self.size, time=n / (self.frames - 1)) for n in numbers]
 
 
-def _at_rate(reader: FilmReader, rate: Fraction) -> Iterator[np.ndarray]:
-    """What a player shows at every tick of a clock, however unevenly the frames come."""
-    shown: np.ndarray | None = None
-    tick, end = 0, Fraction(0)
-    for frame in reader.frames():
-        while shown is not None and tick / rate < frame.time:
-            yield shown
-            tick += 1
-        shown, end = over_white(frame.rgb, frame.alpha), frame.time + frame.duration
-    while shown is not None and tick / rate < end:
-        yield shown
-        tick += 1
+def at_rate(times: Sequence[Fraction], end: Fraction, rate: Fraction) -> list[int]:
+    """Which frame a player shows at every tick of a clock, however unevenly the frames come.
+
+    Args:
+        times: when each frame is shown, in seconds.
+        end: when the last one ends.
+        rate: ticks a second.
+    """
+    return [max(0, bisect_right(times, tick / rate) - 1) for tick in range(ceil(end * rate))]
 
 
 @lru_cache(maxsize=8)
