@@ -26,8 +26,8 @@ PLUGIN = Plugin(
         ),
         "classifier": Method(
             summary="A small classifier, to score generated sounds with.",
-            recipe="multigan.plugins.audio.classifier.recipe:ClassifierRecipe",
-            gan="multigan.plugins.audio.classifier.training:ClassifierTraining",
+            recipe="multigan.plugins.audio.classifier.recipe:SoundClassifierRecipe",
+            gan="multigan.plugins.audio.classifier.training:SoundClassifierTraining",
             pipeline=_CLASSIFIER,
         ),
     },

@@ -32,8 +32,8 @@ PLUGIN = Plugin(
         ),
         "classifier": Method(
             summary="A small classifier, to score generated pictures with.",
-            recipe="multigan.plugins.image.classifier.recipe:ClassifierRecipe",
-            gan="multigan.plugins.image.classifier.training:ClassifierTraining",
+            recipe="multigan.plugins.image.classifier.recipe:PictureClassifierRecipe",
+            gan="multigan.plugins.image.classifier.training:PictureClassifierTraining",
             pipeline=_CLASSIFIER,
         ),
         "semi-supervised": Method(

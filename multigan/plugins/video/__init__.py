@@ -25,8 +25,8 @@ PLUGIN = Plugin(
         ),
         "classifier": Method(
             summary="A small classifier of clips, to score generated ones with.",
-            recipe="multigan.plugins.video.classifier.recipe:ClassifierRecipe",
-            gan="multigan.plugins.video.classifier.training:ClassifierTraining",
+            recipe="multigan.plugins.video.classifier.recipe:ClipClassifierRecipe",
+            gan="multigan.plugins.video.classifier.training:ClipClassifierTraining",
             pipeline="multigan.plugins.video.classifier.pipeline:ClipClassifierPipeline",
         ),
     },

@@ -15,8 +15,8 @@ from multigan.inference.pretrained import load_model
 from multigan.plugins.audio.classifier.augment import masked, moved, varied
 from multigan.plugins.audio.classifier.network import Classifier
 from multigan.plugins.audio.classifier.pipeline import ClassifierPipeline
-from multigan.plugins.audio.classifier.recipe import ClassifierAugment, ClassifierRecipe
-from multigan.plugins.audio.classifier.training import ClassifierTraining
+from multigan.plugins.audio.classifier.recipe import ClassifierAugment, SoundClassifierRecipe
+from multigan.plugins.audio.classifier.training import SoundClassifierTraining
 from multigan.plugins.audio.data.synthetic import KINDS, synthesise
 from multigan.plugins.audio.recipe import SoundData
 from multigan.training.phases import Noise
@@ -104,15 +104,15 @@ def test_the_recipe_trains_it_and_hears_nothing_that_is_held_out(tmp_path):
 
 
 def test_built_in_sounds_have_a_held_out_part():
-    made = ClassifierTraining(
-        ClassifierRecipe(
+    made = SoundClassifierTraining(
+        SoundClassifierRecipe(
             plugin="audio", method="classifier",
             data=SoundData(labels="folder", length=2048, builtin_size=10), model={"width": 2},
         )
     )  # fmt: skip
     scores = made.evaluate({"classifier": made.networks["classifier"].eval()}, Noise(0))
-    assert made.train.classes == KINDS and 0 <= scores["accuracy"] <= 1
-    assert not set(made.train.names) & set(made.held_out.names)
+    assert made.sounds.classes == KINDS and 0 <= scores["accuracy"] <= 1
+    assert not set(made.sounds.names) & set(made.held_out.names)
 
 
 def test_a_classifier_needs_classes(cli, tmp_path):

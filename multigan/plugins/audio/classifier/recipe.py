@@ -4,14 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field, PositiveInt
 
-from multigan.config.recipe import Recipe
-from multigan.config.sections import (
-    EMAConfig,
-    Fraction,
-    NonNegative,
-    OptimizerConfig,
-    Section,
-)
+from multigan.config.classifier import ClassifierOptimizers, ClassifierRecipe, ClassifierSteps
+from multigan.config.sections import Fraction, NonNegative, OptimizerConfig, Section
 from multigan.plugins.audio.recipe import SoundData
 
 
@@ -35,31 +29,13 @@ class ClassifierAugment(Section):
     mask: Fraction = Field(0.06, description="a stretch of up to this share is silenced")
 
 
-class ClassifierSteps(Section):
-    """Length of the stage."""
+class SoundClassifierRecipe(ClassifierRecipe):
+    """A classifier of sounds."""
 
-    training: PositiveInt = 900
-
-
-class ClassifierOptimizers(Section):
-    """One network, one optimiser."""
-
-    classifier: OptimizerConfig = OptimizerConfig(
-        name="adamw",
-        lr=3e-3,
-        betas=(0.9, 0.99),
-        weight_decay=0.05,
-        schedule="cosine",
-        warmup=100,
-    )
-
-
-class ClassifierRecipe(Recipe):
-    """A classifier."""
-
-    ema: EMAConfig = EMAConfig(decay=0.99)
     data: SoundData = SoundData(labels="folder", crop="centre")
     model: ClassifierModel = ClassifierModel()
     augment: ClassifierAugment = ClassifierAugment()
-    steps: ClassifierSteps = ClassifierSteps()
-    optimizers: ClassifierOptimizers = ClassifierOptimizers()
+    steps: ClassifierSteps = ClassifierSteps(training=900)
+    optimizers: ClassifierOptimizers = ClassifierOptimizers(
+        classifier=OptimizerConfig(weight_decay=0.05)
+    )

@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import Field, PositiveInt
 
-from multigan.config.recipe import Recipe
-from multigan.config.sections import EMAConfig, NonNegative, OptimizerConfig, Section
+from multigan.config.classifier import ClassifierRecipe, ClassifierSteps
+from multigan.config.sections import NonNegative, Section
 from multigan.plugins.image.adversarial.recipe import Side
 
 
@@ -36,31 +36,10 @@ class ClassifierAugment(Section):
     shift: NonNegative = Field(0.1, description="as a share of the side")
 
 
-class ClassifierSteps(Section):
-    """Length of the stage."""
+class PictureClassifierRecipe(ClassifierRecipe):
+    """A classifier of pictures."""
 
-    training: PositiveInt = 3000
-
-
-class ClassifierOptimizers(Section):
-    """One network, one optimiser."""
-
-    classifier: OptimizerConfig = OptimizerConfig(
-        name="adamw",
-        lr=3e-3,
-        betas=(0.9, 0.99),
-        weight_decay=0.01,
-        schedule="cosine",
-        warmup=200,
-    )
-
-
-class ClassifierRecipe(Recipe):
-    """A classifier."""
-
-    ema: EMAConfig = EMAConfig(decay=0.99)
     data: ClassifierData = ClassifierData()
     model: ClassifierModel = ClassifierModel()
     augment: ClassifierAugment = ClassifierAugment()
-    steps: ClassifierSteps = ClassifierSteps()
-    optimizers: ClassifierOptimizers = ClassifierOptimizers()
+    steps: ClassifierSteps = ClassifierSteps(training=3000)

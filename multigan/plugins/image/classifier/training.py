@@ -1,88 +1,76 @@
-"""Training a classifier: no adversary, so one network and one phase; the rest is the trainer's."""
+"""Training a classifier of pictures, and how they are varied for it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.data import Dataset
 
 from multigan.plugins.image.adversarial.data import CHANNELS
 from multigan.plugins.image.classifier.data import Labelled, open_labelled
 from multigan.plugins.image.classifier.network import Classifier
-from multigan.plugins.image.classifier.recipe import ClassifierAugment, ClassifierRecipe
-from multigan.training.phases import Batch, Losses, Noise, Phase, Preview, Stage, Step
+from multigan.plugins.image.classifier.recipe import ClassifierAugment, PictureClassifierRecipe
+from multigan.training.classification import ClassifierTraining
+from multigan.training.phases import Batch, Noise, Preview
 
 SHOWN = 64
 CHUNK = 500  # pictures at once when evaluating
 
 
-class ClassifierTraining:
-    """Learns the labels of small pictures that are moved a little every time they are seen."""
+class PictureClassifierTraining(ClassifierTraining):
+    """Learns the labels of small pictures that are moved a little every time they are seen.
 
-    def __init__(self, recipe: ClassifierRecipe) -> None:
+    Args:
+        recipe: What to train.
+
+    Raises:
+        DataError: There are no such pictures, or they have no labels.
+    """
+
+    shown = "image"
+
+    def __init__(self, recipe: PictureClassifierRecipe) -> None:
         self.recipe = recipe
-        self.train, self.held_out = open_labelled(recipe.data)
+        self.pictures, self.held_out = open_labelled(recipe.data)
         network = Classifier(
-            classes=len(self.train.classes),
+            classes=len(self.pictures.classes),
             channels=CHANNELS[recipe.data.colours],
             width=recipe.model.width,
             features=recipe.model.features,
         )
-        self.networks = nn.ModuleDict({"classifier": network})
-        self.memory = nn.ModuleDict()
-        self.groups = {"classifier": ("classifier",)}
-        self.averaged = ("classifier",)
+        super().__init__(
+            network,
+            train=self.pictures,
+            classes=self.pictures.classes,
+            steps=recipe.steps.training,
+        )
 
-    def stages(self) -> tuple[Stage, ...]:
-        """Cross-entropy, nothing else."""
-        phase = Phase("classifier", "classifier", self.classifier)
-        return (Stage("training", self.recipe.steps.training, (phase,)),)
+    def varied(self, x_B: Tensor, noise: Noise) -> Tensor:
+        """Pictures (B, C, H, W), moved."""
+        return moved(x_B, noise, self.recipe.augment)
 
-    def classifier(self, batch: Batch, step: Step) -> Losses:
-        """Cross-entropy on moved pictures."""
-        x_BCHW = moved(batch["image"], step.noise, self.recipe.augment)
-        logits_BK = self.networks["classifier"](x_BCHW)
-        return {"cross-entropy": F.cross_entropy(logits_BK, batch["label"])}
-
-    def dataset(self) -> Dataset[Any]:
-        """All but the held-out pictures."""
-        return self.train
+    def held_out_batches(self) -> Iterable[Batch]:
+        """The held-out pictures."""
+        return in_batches(self.held_out)
 
     def preview(self, networks: Mapping[str, nn.Module], noise: Noise) -> Preview:
         """What the classifier is shown: moved pictures."""
-        x_BCHW = self.train.batch(torch.arange(min(SHOWN, len(self.train))))["image"]
-        shown = moved(x_BCHW.to(noise.generator.device), noise, self.recipe.augment)
-        return Preview(images=shown.add(1).div(2).cpu())
+        x_BCHW = self.pictures.batch(torch.arange(min(SHOWN, len(self.pictures))))["image"]
+        shown_BCHW = self.varied(x_BCHW.to(noise.generator.device), noise)
+        return Preview(images=shown_BCHW.add(1).div(2).cpu())
 
-    def evaluate(self, networks: Mapping[str, nn.Module], noise: Noise) -> dict[str, float]:
-        """Accuracy on the held-out pictures."""
-        device = noise.generator.device
-        return {"accuracy": accuracy(networks["classifier"], self.held_out, device=device)}
-
-    def model(self) -> dict[str, Any]:
-        """The classifier, what it calls its classes, and the pictures that it takes."""
-        return {
-            "networks": ["classifier"],
-            "classes": list(self.train.classes),
-            "size": self.recipe.data.size,
-            "colours": self.recipe.data.colours,
-        }
+    def facts(self) -> dict[str, Any]:
+        """The pictures that it takes."""
+        return {"size": self.recipe.data.size, "colours": self.recipe.data.colours}
 
 
-@torch.no_grad()
-def accuracy(classifier: nn.Module, data: Labelled, *, device: torch.device) -> float:
-    """Share of pictures that a classifier names right."""
-    right = 0
-    for part in torch.arange(len(data)).split(CHUNK):
-        batch = data.batch(part)
-        logits_BK = classifier(batch["image"].to(device))
-        right += int((logits_BK.argmax(1).cpu() == batch["label"]).sum())
-    return right / len(data)
+def in_batches(data: Labelled) -> Iterator[Batch]:
+    """All pictures, in order."""
+    return (data.batch(part) for part in torch.arange(len(data)).split(CHUNK))
 
 
 def moved(x_BCHW: Tensor, noise: Noise, config: ClassifierAugment) -> Tensor:

@@ -26,12 +26,13 @@ from torch.utils.data import Dataset
 from multigan.losses.adversarial import discriminator_loss, generator_loss
 from multigan.plugins.image.adversarial.data import CHANNELS
 from multigan.plugins.image.adversarial.memory import mean_over_processes
-from multigan.plugins.image.classifier.training import accuracy, moved
+from multigan.plugins.image.classifier.training import in_batches, moved
 from multigan.plugins.image.networks.dcgan import DCGANGenerator
 from multigan.plugins.image.semi_supervised.data import open_few_labels
 from multigan.plugins.image.semi_supervised.losses import mean_matching, realness
 from multigan.plugins.image.semi_supervised.network import NoisyClassifier
 from multigan.plugins.image.semi_supervised.recipe import SemiSupervisedRecipe
+from multigan.training.classification import accuracy
 from multigan.training.phases import Batch, Losses, Noise, Phase, Preview, Stage, Step
 
 SHOWN = 64
@@ -129,8 +130,7 @@ class SemiSupervisedGAN:
 
     def evaluate(self, networks: Mapping[str, nn.Module], noise: Noise) -> dict[str, float]:
         """Accuracy on the held-out pictures."""
-        device = noise.generator.device
-        return {"accuracy": accuracy(networks["classifier"], self.held_out, device=device)}
+        return accuracy(networks["classifier"], in_batches(self.held_out), shown="image")
 
     def model(self) -> dict[str, Any]:
         """The classifier, what it calls its classes, and the generator if there is one."""

@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import Field, PositiveInt
 
-from multigan.config.recipe import Recipe
-from multigan.config.sections import EMAConfig, NonNegative, OptimizerConfig, Section
+from multigan.config.classifier import ClassifierRecipe
+from multigan.config.sections import NonNegative, Section
 from multigan.plugins.video.clips.recipe import VideoData
 
 
@@ -29,31 +29,9 @@ class ClassifierAugment(Section):
     noise: NonNegative = Field(0.1, description="deviation, where pixels go from -1 to 1")
 
 
-class ClassifierSteps(Section):
-    """Length of the stage."""
+class ClipClassifierRecipe(ClassifierRecipe):
+    """A classifier of clips."""
 
-    training: PositiveInt = 1000
-
-
-class ClassifierOptimizers(Section):
-    """One network, one optimiser."""
-
-    classifier: OptimizerConfig = OptimizerConfig(
-        name="adamw",
-        lr=3e-3,
-        betas=(0.9, 0.99),
-        weight_decay=0.01,
-        schedule="cosine",
-        warmup=50,
-    )
-
-
-class ClassifierRecipe(Recipe):
-    """A clip classifier."""
-
-    ema: EMAConfig = EMAConfig(decay=0.99)
     data: VideoData = VideoData()
     model: ClassifierModel = ClassifierModel()
     augment: ClassifierAugment = ClassifierAugment()
-    steps: ClassifierSteps = ClassifierSteps()
-    optimizers: ClassifierOptimizers = ClassifierOptimizers()
