@@ -36,7 +36,7 @@ ALLOWED = {
     "cli": ("errors", "config", "training", "inference", "registry", "plugin", ""),
     "plugins": (
         "errors", "config", "nn", "losses", "data", "metrics", "plugin", "registry", "weights",
-        "training.phases", "inference.pipeline", "inference.foreign",
+        "training.phases", "training.classification", "inference.pipeline", "inference.foreign",
     ),
 }  # fmt: skip
 # Training ends with a model, so one file of it saves what another part loads; the optimiser keeps
