@@ -52,7 +52,12 @@ class MoCoGAN:
     def __init__(self, recipe: MoCoGANRecipe) -> None:
         self.recipe, self.loss = recipe, recipe.loss
         data, model = recipe.data, recipe.model
-        self.data = open_clips(data, labelled=model.labels != "none", sparse=model.sparse_frames)
+        self.data = open_clips(
+            data,
+            labelled=model.labels != "none",
+            sparse=model.sparse_frames,
+            portraits=bool(recipe.loss.reconstruction),
+        )
         self.classes = self.data.classes
         self.categories = len(self.classes) or model.categories
         self.generator = VideoGenerator(
@@ -213,8 +218,9 @@ class MoCoGAN:
     def _generate(self, batch: Batch, noise: Noise, *, read: int | None = None) -> Tensor:
         """Clips of the batch's categories; in its places where those are known.
 
-        With an encoder the content of the first `read` of them, by default half, is read off the
-        real clips, so that they can be compared; that of the others is drawn, as in sampling.
+        With an encoder the content of the first `read` of them, by default half, is read off
+        portraits of what the real clips show, so that they can be compared; that of the others is
+        drawn, as in sampling.
         """
         real_BTCHW, times_BT, model = batch["video"], batch["times"], self.recipe.model
         B = len(real_BTCHW)
@@ -227,9 +233,7 @@ class MoCoGAN:
             content = noise.normal(B, model.content)
         if "encoder" in self.networks:
             read = B // 2 if read is None else read
-            places = noise.integers(real_BTCHW.shape[1], B)[:read]
-            shown_BCHW = real_BTCHW[torch.arange(read, device=places.device), places]
-            mean_BZ, log_variance_BZ = self.networks["encoder"](shown_BCHW)
+            mean_BZ, log_variance_BZ = self.networks["encoder"](batch["portrait"][:read])
             read_BZ = mean_BZ + (0.5 * log_variance_BZ).exp() * content[:read]
             content = torch.cat([read_BZ, content[read:]])
             batch["divergence"] = _divergence(mean_BZ, log_variance_BZ)

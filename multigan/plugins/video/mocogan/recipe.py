@@ -77,7 +77,8 @@ class MoCoGANLoss(Section):
     reconstruction: NonNegative = Field(
         0.0,
         description="with data.within: an encoder reads the content of half of the real clips off "
-        "one of their frames, and the generator has to make them again (VAE/GAN); weight of L1",
+        "another frame of the film, or of another film of the character, and the generator has to "
+        "make them again (VAE/GAN); weight of L1",
     )
     divergence: NonNegative = Field(
         2e-3, description="how near that content is kept to the noise that samples are made of"

@@ -14,6 +14,7 @@ from multigan.nn.network import Network
 from multigan.plugins.video.networks.parts import BASE, halvings, widths
 from multigan.plugins.video.networks.pictures import PortraitPainter
 
+TINY = 1e-8
 STRONG = 8  # times the mean change: more is no stronger an outline
 
 
@@ -78,7 +79,8 @@ def outlines(x_NCHW: Tensor) -> Tensor:
     across_NHW = (x_NCHW[..., 1:] - x_NCHW[..., :-1]).square().sum(1)
     down_NHW = (x_NCHW[..., 1:, :] - x_NCHW[..., :-1, :]).square().sum(1)
     changes = (F.pad(across_NHW, (0, 1)), F.pad(down_NHW, (0, 0, 0, 1)))
-    changes_N2HW = torch.stack(changes, dim=1).sqrt()
+    # The root of 0 has no gradient.
+    changes_N2HW = (torch.stack(changes, dim=1) + TINY).sqrt() - TINY**0.5
     mean_N111 = changes_N2HW.mean((1, 2, 3), keepdim=True)
     return (changes_N2HW / (STRONG * mean_N111 + 1e-6)).clamp(max=1)
 
