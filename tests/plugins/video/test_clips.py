@@ -106,6 +106,19 @@ def test_uneven_films_are_evened_out_by_their_times(tmp_path, film):
     assert FilmReel(path, "").count() == 4
 
 
+def test_a_film_is_read_from_anywhere_and_may_not_shrink_meanwhile(tmp_path, film):
+    path = film(tmp_path / "a.mp4", 20, size=64)
+    reel = FilmReel(path, "")
+    whole = reel.read(range(reel.count()))
+    assert len(whole) == 20
+    for numbers in ([13, 14], [19], [3, 3, 7]):
+        for number, frame in zip(numbers, reel.read(numbers), strict=True):
+            assert np.abs(frame.astype(int) - whole[number]).max() <= 2
+    film(path, 5, size=64)
+    with pytest.raises(DataError, match=r"a\.mp4: frame 13 cannot be decoded any more"):
+        reel.read([13])
+
+
 def test_frame_folders_and_strips(tmp_path):
     for label in ("run", "jump"):
         folder = tmp_path / "frames" / label / "clip"

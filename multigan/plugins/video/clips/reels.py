@@ -105,12 +105,14 @@ class FilmReel:
         return len(self._shown)
 
     def read(self, numbers: Sequence[int]) -> list[np.ndarray]:
-        """Decodes from the last place before the first one on, where the file can be entered."""
+        """Decodes from near the first one on; numbers may repeat."""
         self.count()
         wanted = [self._shown[number] for number in numbers]
         found = self._found(wanted, entered=True)
         if len(found) < len(set(wanted)):  # a damaged film may be another one from the middle on
             found = self._found(wanted, entered=False)
+        if missing := sorted(set(wanted) - set(found)):
+            raise DataError(f"{self.path}: frame {missing[0]} cannot be decoded any more")
         return [found[number] for number in wanted]
 
     def _found(self, wanted: Sequence[int], *, entered: bool) -> dict[int, np.ndarray]:
