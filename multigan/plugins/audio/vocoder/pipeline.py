@@ -13,11 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from multigan.data.audio import read_sound, resample, stream_sound
-from multigan.errors import CheckpointError, DataError
+from multigan.errors import CheckpointError, DataError, PluginError
 from multigan.inference.pipeline import Exportable, Pipeline
 from multigan.plugins.audio.mel import LogMel
-from multigan.plugins.audio.networks.hifigan import HiFiGANGenerator
+from multigan.plugins.audio.networks.refiner import RefinerGenerator
 from multigan.plugins.audio.recipe import MelConfig
+from multigan.plugins.audio.vocoder.build import Generator
 from multigan.plugins.audio.vocoder.mels import open_mel
 from multigan.plugins.audio.vocoder.streaming import CHUNK, in_pieces
 
@@ -60,7 +61,7 @@ class VocoderPipeline(Pipeline):
 
     def __init__(self, components: dict[str, nn.Module], facts: dict[str, Any]) -> None:
         generator = components.get("generator")
-        if not isinstance(generator, HiFiGANGenerator):
+        if not isinstance(generator, Generator):
             raise CheckpointError("the model is damaged: it has no vocoder")
         # Without the norms it is faster, and it is saved as it is used.
         self.generator = generator.folded()
@@ -141,7 +142,16 @@ class VocoderPipeline(Pipeline):
             yield from self._copied(stream_sound(source, rate=self.rate, block=BLOCK), chunk=chunk)
 
     def exportable(self) -> Exportable:
-        """The generator: log-mels (batch, bands, frames) to waveforms (batch, frames * hop)."""
+        """The generator: log-mels (batch, bands, frames) to waveforms (batch, frames * hop).
+
+        Raises:
+            PluginError: it has a first guess, which is Fourier transforms for the most part.
+        """
+        if isinstance(self.generator, RefinerGenerator):
+            raise PluginError(
+                "this vocoder is a network between rounds of Fourier transforms, of which no "
+                "program can be made; --format safetensors writes its weights"
+            )
         generator = torch.Generator().manual_seed(0)
         sizes = ((2, 16), (1, 7), (3, 40))
         examples = [
@@ -167,7 +177,7 @@ class VocoderPipeline(Pipeline):
 
         made = 0
         for piece_T in in_pieces(
-            lambda x_T: self._made(self.hear(x_T.to(self.device)[None])[0]),
+            lambda x_T, first: self._made(self.hear(x_T.to(self.device)[None])[0], first),
             whole_frames(),
             unit=config.hop,
             hop=config.hop,
@@ -179,8 +189,11 @@ class VocoderPipeline(Pipeline):
             yield piece_T[: len(piece_T) - max(0, made - counted)]
 
     @torch.inference_mode()
-    def _made(self, mel_MF: Tensor) -> Tensor:
-        return self.generator(mel_MF.to(self.device)[None])[0].cpu()
+    def _made(self, mel_MF: Tensor, first: int) -> Tensor:
+        mel_1MF = mel_MF.to(self.device)[None]
+        if isinstance(self.generator, RefinerGenerator):  # begins with the noise of that place
+            return self.generator(mel_1MF, first=first)[0].cpu()
+        return self.generator(mel_1MF)[0].cpu()
 
 
 def _frames(mel_MF: np.ndarray, path: Path, chunk: int) -> Iterator[Tensor]:
