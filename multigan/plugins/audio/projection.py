@@ -13,6 +13,8 @@ Shape suffixes: B sounds, T samples, F frequencies, M bands, L frames.
 
 from __future__ import annotations
 
+from math import ceil
+
 import torch
 from torch import Tensor
 
@@ -58,8 +60,11 @@ def project(
 
 
 def reach(config: MelConfig, rounds: int) -> int:
-    """Frames on either side that a frame's samples depend on after so many rounds, at most."""
-    return -(-rounds * (config.n_fft - 1) // config.hop)
+    """Frames on either side that a frame's samples depend on after so many rounds, at most.
+
+    A round leads from a frame to those whose windows overlap with its own.
+    """
+    return rounds * (ceil(config.n_fft / config.hop) - 1) + 1
 
 
 def first_noise(mels_BML: Tensor, log_mel: LogMel, *, first: int = 0) -> Tensor:

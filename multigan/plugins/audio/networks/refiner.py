@@ -87,10 +87,9 @@ class RefinerGenerator(Network):
         nn.init.normal_(self.last.weight, std=3e-3)
         nn.init.zeros_(self.last.bias)
         self.to(memory_format=torch.channels_last)  # twice as fast on a CPU
-        seen = 3 + sum(dilation + 1 for dilation in dilations)  # first, its neighbour's phase
-        self.reach = reach(self.hear.config, guess + (passes - 1) * between + refine) + passes * (
-            seen + reach(self.hear.config, 1)
-        )
+        seen = 2 + sum(dilation + 1 for dilation in dilations)  # a frame before, for phases, and
+        rounds = guess + (passes - 1) * between + refine  # the first convolution
+        self.reach = reach(self.hear.config, rounds + passes) + passes * seen
 
     def forward(self, x_BML: Tensor, *, noise_BT: Tensor | None = None, first: int = 0) -> Tensor:
         """Waveforms (B, L * hop) in [-1, 1] of log-mel spectrograms.
