@@ -70,7 +70,7 @@ class RefinerGenerator(Network):
         blocks: int = 4,
         patch: int = 4,
         guess: int = 32,
-        passes: int = 1,
+        passes: int = 2,
         between: int = 8,
         refine: int = 8,
     ) -> None:

@@ -34,7 +34,7 @@ class RefinerModel(Section):
     blocks: PositiveInt = Field(4, description="residual blocks of two convolutions")
     patch: PositiveInt = Field(4, description="frequencies that share a place in the network")
     guess: Count = Field(32, description="rounds of mel projection that make the first guess")
-    passes: PositiveInt = Field(1, description="times that the network is played in a row")
+    passes: PositiveInt = Field(2, description="times that the network is played in a row")
     between: Count = Field(8, description="rounds of projection from one pass to the next")
     refine: Count = Field(8, description="rounds of projection after the last one")
 
