@@ -47,14 +47,15 @@ def project(
     with torch.autocast(x_BT.device.type, enabled=False):
         filters_FM, shares_MF = log_mel.filters_MF.T, band_shares(log_mel)
         wanted_BLM = mels_BML.float().transpose(1, 2)
-        x_BT, last_BT = x_BT.float(), None
-        for left in reversed(range(rounds)):
+        x_BT = last_BT = x_BT.float()
+        for number in range(rounds):
             spectrum_BLF = spectrum_of(x_BT, log_mel)
             mel_BLM = magnitudes(spectrum_BLF).matmul(filters_FM).clamp(min=FLOOR).log()
             lack_BLF = (wanted_BLM - mel_BLM).matmul(shares_MF)
             found_BT = sound_of(spectrum_BLF * lack_BLF.clamp(-MOST, MOST).exp(), log_mel)
-            ahead = momentum if left and last_BT is not None else 0
-            x_BT = found_BT + ahead * (found_BT - last_BT) if ahead else found_BT
+            x_BT = found_BT
+            if 0 < number < rounds - 1:
+                x_BT = found_BT + momentum * (found_BT - last_BT)
             last_BT = found_BT
     return x_BT
 

@@ -52,6 +52,8 @@ class RefinerGenerator(Network):
         blocks: residual blocks of two 3 x 3 convolutions.
         patch: neighbouring frequencies that share a place in the network.
         guess: rounds of `project` before the network.
+        guess_training: the same in training mode. Fewer cost less, and what the network learns from
+            them holds for more.
         passes: how often the network is played, one after the other, with the same weights.
         between: rounds from one pass to the next.
         refine: rounds after the last one.
@@ -69,7 +71,8 @@ class RefinerGenerator(Network):
         width: int = 64,
         blocks: int = 4,
         patch: int = 4,
-        guess: int = 32,
+        guess: int = 64,
+        guess_training: int = 32,
         passes: int = 2,
         between: int = 8,
         refine: int = 8,
@@ -77,18 +80,20 @@ class RefinerGenerator(Network):
         super().__init__()
         self.hear = LogMel(MelConfig(**mel))
         self.mels, self.hop = self.hear.config.mels, self.hear.config.hop
-        self.patch, self.guess, self.refine = patch, guess, refine
-        self.passes, self.between = passes, between
+        self.patch, self.guess, self.guess_training = patch, guess, guess_training
+        self.passes, self.between, self.refine = passes, between, refine
         dilations = [DILATIONS[block % len(DILATIONS)] for block in range(blocks)]
         self.first = nn.Conv2d(SEEN, width, (2 * patch - 1, 3), (patch, 1), (patch - 1, 1))
         self.blocks = nn.ModuleList([_Residual(width, dilation) for dilation in dilations])
         self.last = nn.Conv2d(width, 3 * patch, (3, 1), padding=(1, 0))
         # Training begins with the guess as it is.
         nn.init.normal_(self.last.weight, std=3e-3)
-        nn.init.zeros_(self.last.bias)
+        nn.init.zeros_(self.last.bias)  # type: ignore[arg-type]
         self.to(memory_format=torch.channels_last)  # twice as fast on a CPU
         seen = 2 + sum(dilation + 1 for dilation in dilations)  # a frame before, for phases, and
-        rounds = guess + (passes - 1) * between + refine  # the first convolution
+        rounds = (
+            max(guess, guess_training) + (passes - 1) * between + refine
+        )  # the first convolution
         self.reach = reach(self.hear.config, rounds + passes) + passes * seen
 
     def forward(self, x_BML: Tensor, *, noise_BT: Tensor | None = None, first: int = 0) -> Tensor:
@@ -107,7 +112,8 @@ class RefinerGenerator(Network):
         with torch.no_grad():
             if noise_BT is None:
                 noise_BT = first_noise(x_BML, self.hear, first=first)
-            sound_BT = project(noise_BT, x_BML, self.hear, rounds=self.guess)
+            rounds = self.guess_training if self.training else self.guess
+            sound_BT = project(noise_BT, x_BML, self.hear, rounds=rounds)
         for left in reversed(range(self.passes)):
             sound_BT = self.turned(sound_BT, x_BML)
             rounds = self.between if left else self.refine

@@ -7,7 +7,8 @@ from multigan.inference.pipeline import pipeline
 from multigan.plugins.audio.recipe import MelConfig
 from multigan.plugins.audio.vocoder.build import Generator
 
-FREE = {"weight_norm", "mel", "guess", "passes", "between", "refine"}  # no matter of the weights
+# What is no matter of the weights.
+FREE = {"weight_norm", "mel", "guess", "guess_training", "passes", "between", "refine"}
 
 
 def start_from(model: str, generator: Generator, mel: MelConfig) -> None:

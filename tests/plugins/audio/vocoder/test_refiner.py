@@ -22,11 +22,20 @@ from multigan.training.phases import Noise, Step
 from multigan.training.train import train
 
 MEL = MelConfig(rate=2000, n_fft=44, hop=8, mels=12)
-SIZES = {"width": 4, "blocks": 2, "patch": 3, "guess": 3, "passes": 2, "between": 1, "refine": 2}
+SIZES = {
+    "width": 4,
+    "blocks": 2,
+    "patch": 3,
+    "guess": 3,
+    "guess_training": 1,
+    "passes": 2,
+    "between": 1,
+    "refine": 2,
+}
 TINY = [
     "data.length=512", "data.builtin_size=8", "mel.hop=64", "model.refiner.width=4",
-    "model.refiner.blocks=1", "model.refiner.guess=2", "model.refiner.refine=1",
-    "model.periods=[2,3]", "model.periods_width=2", "train.batch_size=2", "train.precision=fp32",
+    "model.refiner.blocks=1", "model.refiner.guess=2", "model.refiner.guess_training=1",
+    "model.refiner.refine=1", "model.periods=[2,3]", "model.periods_width=2", "train.batch_size=2", "train.precision=fp32",
     "train.threads=1", "train.trackers=[]", "steps.reconstruction=2", "steps.adversarial=2",
     "evaluate.clips=2",
 ]  # fmt: skip
@@ -53,6 +62,10 @@ def test_training_begins_at_the_projection() -> None:
     made_BT = project(noise_BT, mels_BMF, generator.hear, rounds=3)
     made_BT = project(made_BT, mels_BMF, generator.hear, rounds=2)
     torch.testing.assert_close(generator(mels_BMF), made_BT.clamp(-1, 1), atol=1e-5, rtol=1e-4)
+    sooner_BT = project(noise_BT, mels_BMF, generator.hear, rounds=1)
+    sooner_BT = project(sooner_BT, mels_BMF, generator.hear, rounds=2)
+    found_BT = generator.train()(mels_BMF)
+    torch.testing.assert_close(found_BT, sooner_BT.clamp(-1, 1), atol=1e-5, rtol=1e-4)
 
 
 def test_a_sound_upside_down_is_turned_alike() -> None:
