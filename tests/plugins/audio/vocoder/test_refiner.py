@@ -35,7 +35,8 @@ SIZES = {
 TINY = [
     "data.length=512", "data.builtin_size=8", "mel.hop=64", "model.refiner.width=4",
     "model.refiner.blocks=1", "model.refiner.guess=2", "model.refiner.guess_training=1",
-    "model.refiner.refine=1", "model.periods=[2,3]", "model.periods_width=2", "train.batch_size=2", "train.precision=fp32",
+    "model.refiner.refine=1", "model.periods=[2,3]", "model.periods_width=2",
+    "train.batch_size=2", "train.precision=fp32",
     "train.threads=1", "train.trackers=[]", "steps.reconstruction=2", "steps.adversarial=2",
     "evaluate.clips=2",
 ]  # fmt: skip
