@@ -98,3 +98,18 @@ def test_spoken_digits_are_what_was_asked_for_in_all_voices(cli: Any, tmp_path: 
         "7_jackson_1.wav",
     ]
     assert "no class 'seven'" in cli("sample", "spoken-digits", "--label", "seven").err
+
+
+def test_the_vocoder_is_nearer_than_griffin_lim_and_says_the_same(cli: Any, tmp_path: Path) -> None:
+    from multigan.plugins.audio.pairs import compare_pairs
+
+    said = tmp_path / "said"
+    assert cli("sample", "spoken-digits", "-n", 20, "--seed", 5, "-o", said).code == 0
+    assert cli("vocode", said, "-o", tmp_path / "made").code == 0
+    assert cli("vocode", said, "--griffin-lim", 32, "-o", tmp_path / "without").code == 0
+    made, without = (compare_pairs(tmp_path / name, said).scores for name in ("made", "without"))
+    assert all(made[name] < 0.95 * without[name] for name in without)
+    judge: Any = multigan.pipeline("spoken-digits-classifier")
+    paths = sorted((tmp_path / "made").glob("*.wav"))
+    judged = judge(paths).labels
+    assert sum(j == path.name[0] for j, path in zip(judged, paths, strict=True)) > 17

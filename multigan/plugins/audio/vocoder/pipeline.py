@@ -23,6 +23,7 @@ from multigan.plugins.audio.vocoder.mels import open_mel
 from multigan.plugins.audio.vocoder.streaming import CHUNK, in_pieces
 
 BLOCK = 10.0  # seconds of a sound that are read at once
+LEAST = 8  # reaches in a piece, so that what is computed twice is little
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ class VocoderPipeline(Pipeline):
             raise CheckpointError("the model is damaged: it hears other spectrograms than it says")
         self.rate = self.mel.rate
         self.hear = LogMel(self.mel)
+        self.chunk = max(CHUNK, LEAST * self.generator.reach)
 
     def to(self, device: torch.device | str) -> VocoderPipeline:
         """Moves the generator and the spectrogram."""
@@ -115,15 +117,16 @@ class VocoderPipeline(Pipeline):
             if samples.ndim != 1 or not len(samples):
                 raise DataError(f"samples of {samples.shape}; give one sound, (T,)")
             samples = resample(samples, rate or self.rate, self.rate)
-        pieces = list(self._copied(iter([samples]), chunk=CHUNK))
+        pieces = list(self._copied(iter([samples]), chunk=self.chunk))
         return VocoderOutput(torch.cat(pieces)[None], self.rate)
 
-    def stream(self, source: str | Path, *, chunk: int = CHUNK) -> Iterator[Tensor]:
+    def stream(self, source: str | Path, *, chunk: int | None = None) -> Iterator[Tensor]:
         """The same piece by piece, of a sound or of a spectrogram in an ``.npy`` file.
 
         Args:
             source: a file of any length.
-            chunk: frames computed at once; the result does not depend on it.
+            chunk: frames computed at once, by default as many as is fast; the result does not
+                depend on it.
 
         Yields:
             (T,) in [-1, 1], at the model's rate.
@@ -131,7 +134,7 @@ class VocoderPipeline(Pipeline):
         Raises:
             DataError: the file cannot be read, or holds no such spectrogram.
         """
-        source = Path(source)
+        source, chunk = Path(source), chunk or self.chunk
         if source.suffix.lower() == ".npy":
             mel_MF = open_mel(source, bands=self.mel.mels)
             yield from in_pieces(
