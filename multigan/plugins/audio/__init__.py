@@ -19,7 +19,7 @@ PLUGIN = Plugin(
             gan="multigan.plugins.audio.generation.gan:SoundGAN",
         ),
         "vocoder": Method(
-            summary="Waveforms from log-mel spectrograms: HiFi-GAN (Kong et al. 2020), or a refiner.",
+            summary="Waveforms from log-mel spectrograms: HiFi-GAN (Kong et al. 2020).",
             recipe="multigan.plugins.audio.vocoder.recipe:VocoderRecipe",
             gan="multigan.plugins.audio.vocoder.gan:VocoderGAN",
             pipeline="multigan.plugins.audio.vocoder.pipeline:VocoderPipeline",
