@@ -84,9 +84,17 @@ def first_noise(mels_BML: Tensor, log_mel: LogMel, *, first: int = 0) -> Tensor:
 
 
 def band_shares(log_mel: LogMel) -> Tensor:
-    """(M, F), how much each band has to say about a frequency; 1 in all, 0 where none hears it."""
+    """(M, F), how much each band has to say about a frequency; 1 in all.
+
+    A frequency that no band hears, such as those above fmax, goes with the nearest that is heard:
+    left alone, the first noise would stay there and hiss.
+    """
     filters_MF = log_mel.filters_MF
-    return filters_MF / filters_MF.sum(0).clamp(min=torch.finfo(torch.float32).tiny)
+    heard_H = filters_MF.sum(0).nonzero()[:, 0]
+    places_F = torch.arange(filters_MF.shape[1], device=filters_MF.device)
+    nearest_F = heard_H[(places_F[:, None] - heard_H).abs().argmin(1)]
+    shares_MF = filters_MF[:, nearest_F]
+    return shares_MF / shares_MF.sum(0)
 
 
 def magnitudes(spectrum_BLF: Tensor) -> Tensor:
