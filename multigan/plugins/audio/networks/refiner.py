@@ -124,7 +124,8 @@ class RefinerGenerator(Network):
         """One pass: sounds (B, T) whose frequencies the network has turned and scaled."""
         with torch.autocast(x_BT.device.type, enabled=False):
             spectrum_BLF = spectrum_of(x_BT, self.hear)
-            seen_BCFL = self.planes(spectrum_BLF, mels_BML.float())
+            with torch.no_grad():  # in silence, phases have gradients without bounds
+                seen_BCFL = self.planes(spectrum_BLF, mels_BML.float())
         h_BCPL = self.first(seen_BCFL.contiguous(memory_format=torch.channels_last))
         for block in self.blocks:
             h_BCPL = block(h_BCPL)
