@@ -71,7 +71,7 @@ class RefinerGenerator(Network):
         width: int = 64,
         blocks: int = 4,
         patch: int = 4,
-        guess: int = 64,
+        guess: int = 128,
         guess_training: int = 32,
         passes: int = 2,
         between: int = 8,

@@ -33,7 +33,7 @@ class RefinerModel(Section):
     width: PositiveInt = Field(64, description="channels of its network")
     blocks: PositiveInt = Field(4, description="residual blocks of two convolutions")
     patch: PositiveInt = Field(4, description="frequencies that share a place in the network")
-    guess: Count = Field(64, description="rounds of mel projection that make the first guess")
+    guess: Count = Field(128, description="rounds of mel projection that make the first guess")
     guess_training: Count = Field(
         32, description="the same while it learns; fewer cost less, and teach what holds for more"
     )
