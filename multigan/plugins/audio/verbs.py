@@ -12,6 +12,8 @@ from multigan.errors import MultiganError, PluginError
 
 app = typer.Typer()
 
+SHIPPED = "vocoder-8khz"
+
 
 @app.command()
 def vocode(
@@ -19,20 +21,32 @@ def vocode(
         list[Path], typer.Argument(help="Log-mel spectrograms (.npy), sounds, folders of them.")
     ],
     model: Annotated[
-        str | None, typer.Option(help="A vocoder: a run, a model folder or a hub id.")
+        str | None,
+        typer.Option(
+            help=f"A vocoder: a run, a model folder or a hub id; {SHIPPED} if none is named, which "
+            "makes speech at 8 kHz."
+        ),
     ] = None,
     weights: Annotated[
         Path | None,
         typer.Option(help="Instead: another project's checkpoint; see 'list imports'."),
     ] = None,
+    griffin_lim: Annotated[
+        int, typer.Option(min=0, help="Instead of the network, so many rounds of Griffin-Lim.")
+    ] = 0,
+    projection: Annotated[
+        int, typer.Option(min=0, help="Instead of the network, so many rounds of mel projection.")
+    ] = 0,
     device: Annotated[str | None, typer.Option(help="cpu, cuda ...")] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="A .wav for one input, else a folder.")
     ] = None,
 ) -> None:
     """Make sounds of spectrograms, and copies of sounds: speech.mp3 becomes speech-vocoded.wav."""
-    if (model is None) == (weights is None):
-        raise PluginError("say which vocoder: --model RUN, or --weights FILE of another project")
+    if model is not None and weights is not None:
+        raise PluginError("say one vocoder: --model RUN, or --weights FILE of another project")
+    if griffin_lim and projection:
+        raise PluginError("say one way: --griffin-lim, or --projection")
     # Mistakes are told before torch is imported, which takes over a second.
     from multigan.plugins.audio.vocoder.targets import plan
 
@@ -44,13 +58,18 @@ def vocode(
         from multigan.inference.pipeline import pipeline
         from multigan.plugins.audio.vocoder.files import vocode_file
         from multigan.plugins.audio.vocoder.pipeline import VocoderPipeline
+        from multigan.plugins.audio.vocoder.unlearned import without_learning
 
         if weights is not None:
             pipe = open_checkpoint(weights, device=device)
         else:
-            pipe = pipeline(str(model), device=device)
+            pipe = pipeline(model or SHIPPED, device=device)
         if not isinstance(pipe, VocoderPipeline):
             raise PluginError(f"{weights or model} is a model of another kind, and no vocoder")
+        if griffin_lim:
+            pipe = without_learning(pipe, "griffin-lim", rounds=griffin_lim)
+        if projection:
+            pipe = without_learning(pipe, "projection", rounds=projection)
         for job in jobs:
             try:
                 made = vocode_file(pipe, job.source, job.target)

@@ -138,29 +138,35 @@ def test_sanity():
 def test_pairs(cli, tmp_path, judge_folder):
     a, b = write_kinds(tmp_path / "a", range(7)), write_kinds(tmp_path / "b", range(8))
     same = compare_pairs(a, b)
-    assert same.scores == {"mel-l1": 0.0, "mcd": 0.0} and (same.count, same.alone) == (7, 1)
+    assert same.scores == {"mel-l1": 0.0, "mcd": 0.0, "stft-distance": 0.0}
+    assert (same.count, same.alone) == (7, 1)
     write_sound(a / "tone_4.wav", 0.5 * kind(4), 8000)
     quiet = read_sound(a / "tone_4.wav").samples
-    distance, distortion = distances_of(quiet, read_sound(b / "tone_4.wav"))
-    assert 0 < distance <= math.log(2) + 1e-6  # where nothing is below the floor, log 2
+    apart = distances_of(quiet, read_sound(b / "tone_4.wav"))
+    assert 0 < apart["mel-l1"] <= math.log(2) + 1e-6  # where nothing is below the floor, log 2
+    assert 0.5 < apart["stft-distance"] <= 0.5 + math.log(2) + 1e-3  # convergence is a half
     done = cli(
         "score", "audio", a, "--references", b, "--features", judge_folder, "--pairs", "--json"
     )
     result = json.loads(done.out)
-    assert result["scores"]["mel-l1"] == pytest.approx(distance / 7, rel=1e-3)
-    assert result["scores"]["mcd"] == pytest.approx(distortion / 7, rel=1e-3)
+    for name, value in apart.items():
+        assert result["scores"][name] == pytest.approx(value / 7, rel=1e-3)
     assert result["pairs"]["count"] == 7 and "cepstra 1 to 13" in result["pairs"]["protocol"]
 
     x, y = kind(0), kind(5)
     mel = LogMel(spectrogram_of(8000))
     one, two = mel(torch.from_numpy(x)[None])[0], mel(torch.from_numpy(y)[None])[0]
     found = distances_of(x, Sound(y, 8000))
-    assert found[0] == pytest.approx(float((one - two).abs().mean()), rel=1e-5)
-    assert found[1] == pytest.approx(mel_cepstral_distortion(one, two), rel=1e-5)
+    assert found["mel-l1"] == pytest.approx(float((one - two).abs().mean()), rel=1e-5)
+    assert found["mcd"] == pytest.approx(mel_cepstral_distortion(one, two), rel=1e-5)
     assert spectrogram_of(22_050).n_fft == 1024
 
     write_sound(a / "tone_4.wav", quiet[:3000], 8000)
     with pytest.raises(DataError, match="begin and end together"):
         compare_pairs(a, b)
+    vocoded = write_kinds(tmp_path / "vocoded", range(1))  # as `multigan vocode` names copies
+    copy = next(vocoded.glob("*.wav"))
+    copy.rename(copy.with_stem(f"{copy.stem}-vocoded"))
+    assert compare_pairs(vocoded, b).scores["mel-l1"] == 0
     with pytest.raises(DataError, match="no file of the same name"):
         compare_pairs(a, write_kinds(tmp_path / "c", range(9, 10)))

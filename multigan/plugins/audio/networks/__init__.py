@@ -9,6 +9,7 @@ from torch import nn
 from multigan.plugins.audio.classifier.network import Classifier
 from multigan.plugins.audio.networks.hifigan import HiFiGANGenerator
 from multigan.plugins.audio.networks.periods import MultiPeriodDiscriminator
+from multigan.plugins.audio.networks.refiner import RefinerGenerator
 from multigan.plugins.audio.networks.scales import MultiScaleDiscriminator
 from multigan.plugins.audio.networks.specgan import SpecGANDiscriminator, SpecGANGenerator
 from multigan.plugins.audio.networks.wavegan import WaveGANDiscriminator, WaveGANGenerator
@@ -20,6 +21,7 @@ NETWORKS: Mapping[str, type[nn.Module]] = {
     "wavegan-generator": WaveGANGenerator,
     "wavegan-discriminator": WaveGANDiscriminator,
     "hifigan-generator": HiFiGANGenerator,
+    "refiner-generator": RefinerGenerator,
     "multi-period-discriminator": MultiPeriodDiscriminator,
     "multi-scale-discriminator": MultiScaleDiscriminator,
 }

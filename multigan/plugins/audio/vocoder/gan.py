@@ -29,9 +29,11 @@ from multigan.losses.reconstruction import feature_matching
 from multigan.losses.spectral import multi_resolution_stft
 from multigan.nn.graph import graph_of
 from multigan.plugins.audio.mel import LogMel
-from multigan.plugins.audio.networks.hifigan import HiFiGANGenerator
 from multigan.plugins.audio.networks.periods import MultiPeriodDiscriminator
+from multigan.plugins.audio.networks.refiner import RefinerGenerator
 from multigan.plugins.audio.networks.scales import MultiScaleDiscriminator
+from multigan.plugins.audio.projection import SOFT
+from multigan.plugins.audio.vocoder.build import build_generator
 from multigan.plugins.audio.vocoder.data import open_segments
 from multigan.plugins.audio.vocoder.evaluation import Evaluation
 from multigan.plugins.audio.vocoder.recipe import VocoderRecipe
@@ -56,7 +58,7 @@ class VocoderGAN:
         self.recipe, self.loss = recipe, recipe.loss
         self.data = open_segments(recipe, split="train")
         model = recipe.model
-        self.generator = HiFiGANGenerator(mels=recipe.mel.mels, **model.generator)
+        self.generator = build_generator(recipe)
         if model.start:
             start_from(model.start, self.generator, recipe.mel)
         self.periods = MultiPeriodDiscriminator(periods=model.periods, width=model.periods_width)
@@ -99,12 +101,12 @@ class VocoderGAN:
 
     def reconstruct(self, batch: Batch, step: Step) -> Losses:
         """The generator's spectra are to be those of the sound."""
-        return self._spectra(self.generator(self._heard(batch)), batch["waveform"])
+        return self._spectra(self._made(batch, step), batch["waveform"])
 
     def judge(self, batch: Batch, step: Step) -> Losses:
         """The discriminators tell real from made segments; leaves ``fake`` with its graph."""
         with graph_of(self.generator):
-            batch["fake"] = self.generator(self._heard(batch))
+            batch["fake"] = self._made(batch, step)
         real_BT = batch["waveform"]
         features = self._features(torch.cat([real_BT, batch["fake"].detach()]))
         real, fake = zip(*(layers[-1].chunk(2) for layers in features), strict=True)
@@ -130,6 +132,14 @@ class VocoderGAN:
         }
 
     # What they are made of ------------------------------------------------------------------------
+
+    def _made(self, batch: Batch, step: Step) -> Tensor:
+        heard_BMF = self._heard(batch)
+        if not isinstance(self.generator, RefinerGenerator):
+            return self.generator(heard_BMF)
+        # In use noise is always the same; here the network is to learn to begin with any.
+        noise_BT = SOFT * step.noise.normal(len(heard_BMF), heard_BMF.shape[2] * self.generator.hop)
+        return self.generator(heard_BMF, noise_BT=noise_BT)
 
     def _heard(self, batch: Batch) -> Tensor:
         """The spectrogram that the generator is given: the sound's own, or somebody's."""

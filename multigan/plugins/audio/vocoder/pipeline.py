@@ -13,15 +13,17 @@ import torch
 from torch import Tensor, nn
 
 from multigan.data.audio import read_sound, resample, stream_sound
-from multigan.errors import CheckpointError, DataError
+from multigan.errors import CheckpointError, DataError, PluginError
 from multigan.inference.pipeline import Exportable, Pipeline
 from multigan.plugins.audio.mel import LogMel
-from multigan.plugins.audio.networks.hifigan import HiFiGANGenerator
+from multigan.plugins.audio.networks.refiner import RefinerGenerator
 from multigan.plugins.audio.recipe import MelConfig
+from multigan.plugins.audio.vocoder.build import Generator
 from multigan.plugins.audio.vocoder.mels import open_mel
 from multigan.plugins.audio.vocoder.streaming import CHUNK, in_pieces
 
 BLOCK = 10.0  # seconds of a sound that are read at once
+LEAST = 8  # reaches in a piece, so that what is computed twice is little
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class VocoderPipeline(Pipeline):
 
     def __init__(self, components: dict[str, nn.Module], facts: dict[str, Any]) -> None:
         generator = components.get("generator")
-        if not isinstance(generator, HiFiGANGenerator):
+        if not isinstance(generator, Generator):
             raise CheckpointError("the model is damaged: it has no vocoder")
         # Without the norms it is faster, and it is saved as it is used.
         self.generator = generator.folded()
@@ -70,6 +72,7 @@ class VocoderPipeline(Pipeline):
             raise CheckpointError("the model is damaged: it hears other spectrograms than it says")
         self.rate = self.mel.rate
         self.hear = LogMel(self.mel)
+        self.chunk = max(CHUNK, LEAST * self.generator.reach)
 
     def to(self, device: torch.device | str) -> VocoderPipeline:
         """Moves the generator and the spectrogram."""
@@ -114,15 +117,16 @@ class VocoderPipeline(Pipeline):
             if samples.ndim != 1 or not len(samples):
                 raise DataError(f"samples of {samples.shape}; give one sound, (T,)")
             samples = resample(samples, rate or self.rate, self.rate)
-        pieces = list(self._copied(iter([samples]), chunk=CHUNK))
+        pieces = list(self._copied(iter([samples]), chunk=self.chunk))
         return VocoderOutput(torch.cat(pieces)[None], self.rate)
 
-    def stream(self, source: str | Path, *, chunk: int = CHUNK) -> Iterator[Tensor]:
+    def stream(self, source: str | Path, *, chunk: int | None = None) -> Iterator[Tensor]:
         """The same piece by piece, of a sound or of a spectrogram in an ``.npy`` file.
 
         Args:
             source: a file of any length.
-            chunk: frames computed at once; the result does not depend on it.
+            chunk: frames computed at once, by default as many as is fast; the result does not
+                depend on it.
 
         Yields:
             (T,) in [-1, 1], at the model's rate.
@@ -130,7 +134,7 @@ class VocoderPipeline(Pipeline):
         Raises:
             DataError: the file cannot be read, or holds no such spectrogram.
         """
-        source = Path(source)
+        source, chunk = Path(source), chunk or self.chunk
         if source.suffix.lower() == ".npy":
             mel_MF = open_mel(source, bands=self.mel.mels)
             yield from in_pieces(
@@ -141,7 +145,16 @@ class VocoderPipeline(Pipeline):
             yield from self._copied(stream_sound(source, rate=self.rate, block=BLOCK), chunk=chunk)
 
     def exportable(self) -> Exportable:
-        """The generator: log-mels (batch, bands, frames) to waveforms (batch, frames * hop)."""
+        """The generator: log-mels (batch, bands, frames) to waveforms (batch, frames * hop).
+
+        Raises:
+            PluginError: it has a first guess, which is Fourier transforms for the most part.
+        """
+        if isinstance(self.generator, RefinerGenerator):
+            raise PluginError(
+                "this vocoder is a network between rounds of Fourier transforms, of which no "
+                "program can be made; --format safetensors writes its weights"
+            )
         generator = torch.Generator().manual_seed(0)
         sizes = ((2, 16), (1, 7), (3, 40))
         examples = [
@@ -167,7 +180,7 @@ class VocoderPipeline(Pipeline):
 
         made = 0
         for piece_T in in_pieces(
-            lambda x_T: self._made(self.hear(x_T.to(self.device)[None])[0]),
+            lambda x_T, first: self._made(self.hear(x_T.to(self.device)[None])[0], first),
             whole_frames(),
             unit=config.hop,
             hop=config.hop,
@@ -179,8 +192,11 @@ class VocoderPipeline(Pipeline):
             yield piece_T[: len(piece_T) - max(0, made - counted)]
 
     @torch.inference_mode()
-    def _made(self, mel_MF: Tensor) -> Tensor:
-        return self.generator(mel_MF.to(self.device)[None])[0].cpu()
+    def _made(self, mel_MF: Tensor, first: int) -> Tensor:
+        mel_1MF = mel_MF.to(self.device)[None]
+        if isinstance(self.generator, RefinerGenerator):  # begins with the noise of that place
+            return self.generator(mel_1MF, first=first)[0].cpu()
+        return self.generator(mel_1MF)[0].cpu()
 
 
 def _frames(mel_MF: np.ndarray, path: Path, chunk: int) -> Iterator[Tensor]:

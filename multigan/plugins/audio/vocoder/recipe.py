@@ -27,13 +27,31 @@ class VocoderData(SoundData):
     )
 
 
+class RefinerModel(Section):
+    """Sizes of the generator that refines a first guess, see `networks.refiner`."""
+
+    width: PositiveInt = Field(64, description="channels of its network")
+    blocks: PositiveInt = Field(4, description="residual blocks of two convolutions")
+    patch: PositiveInt = Field(4, description="frequencies that share a place in the network")
+    guess: Count = Field(128, description="rounds of mel projection that make the first guess")
+    guess_training: Count = Field(
+        32, description="the same while it learns; fewer cost less, and teach what holds for more"
+    )
+    passes: PositiveInt = Field(2, description="times that the network is played in a row")
+    between: Count = Field(8, description="rounds of projection from one pass to the next")
+    refine: Count = Field(8, description="rounds of projection after the last one")
+
+
 class VocoderModel(Section):
     """The generator by the name of a published size, and the discriminators.
 
     What is None is that of the variant.
     """
 
-    variant: Literal["v1", "v2", "v3"] = "v1"
+    variant: Literal["v1", "v2", "v3", "refiner"] = Field(
+        "v1", description="a published size of HiFi-GAN; or a network that refines a first guess"
+    )
+    refiner: RefinerModel = RefinerModel()
     width: PositiveInt | None = Field(None, description="channels before the first upsampling")
     rates: tuple[PositiveInt, ...] | None = Field(
         None, description="of upsampling; their product is mel.hop"
@@ -58,9 +76,18 @@ class VocoderModel(Section):
         128, description="channels of their first layer, a multiple of 16"
     )
 
+    @model_validator(mode="after")
+    def _of_one_kind(self) -> VocoderModel:
+        given = [name for name in VARIANTS["v1"] if getattr(self, name) is not None]
+        if self.variant == "refiner" and given:
+            raise ValueError(f"variant=refiner has no {given[0]}; its sizes are in model.refiner")
+        if self.variant != "refiner" and self.refiner != RefinerModel():
+            raise ValueError(f"variant={self.variant} refines nothing; say variant=refiner")
+        return self
+
     @property
     def generator(self) -> dict[str, Any]:
-        """Arguments of the generator, but for the mel bands."""
+        """Arguments of HiFi-GAN's generator, but for the mel bands."""
         chosen = dict(VARIANTS[self.variant])
         chosen |= {name: value for name in chosen if (value := getattr(self, name)) is not None}
         if self.rates is not None and self.kernels is None:
@@ -131,8 +158,9 @@ class VocoderRecipe(Recipe):
 
     @model_validator(mode="after")
     def _fits(self) -> VocoderRecipe:
-        rates, hop = self.model.generator["rates"], self.mel.hop
-        if prod(rates) != hop:
+        hop = self.mel.hop
+        rates = () if self.model.variant == "refiner" else self.model.generator["rates"]
+        if rates and prod(rates) != hop:
             told = " x ".join(map(str, rates))
             fitting = ", ".join(map(str, rates_of(hop)))
             raise ValueError(

@@ -16,7 +16,7 @@ CHUNK = 512  # frames computed at once, beside the context
 
 
 def in_pieces(
-    function: Callable[[Tensor], Tensor],
+    function: Callable[[Tensor, int], Tensor],
     parts: Iterable[Tensor],
     *,
     unit: int,
@@ -27,7 +27,7 @@ def in_pieces(
     """Applies a function along the last axis.
 
     Args:
-        function: (..., n * unit) -> (n * hop,) for n frames.
+        function: (..., n * unit) -> (n * hop,) for n frames; also told the number of the first one.
         parts: the input in order, cut anywhere; in all a multiple of the unit.
         unit: input values of a frame: 1 for spectrograms, the hop for waveforms.
         hop: samples made of a frame.
@@ -39,13 +39,15 @@ def in_pieces(
     """
     held: Tensor | None = None
     left = 0  # frames at the beginning of what is held that are done already
+    first = 0  # number of the first frame that is held
     for part in parts:
         held = part if held is None else torch.cat([held, part], dim=-1)
         while held.shape[-1] >= (left + chunk + reach) * unit:
-            made_T = function(held[..., : (left + chunk + reach) * unit])
+            made_T = function(held[..., : (left + chunk + reach) * unit], first)
             yield made_T[left * hop : (left + chunk) * hop]
             kept = min(reach, left + chunk)
             held = held[..., (left + chunk - kept) * unit :]
+            first += left + chunk - kept
             left = kept
     if held is not None and held.shape[-1] > left * unit:
-        yield function(held)[left * hop :]
+        yield function(held, first)[left * hop :]

@@ -13,6 +13,7 @@ import multigan
 from multigan.data.audio import read_sound, sound_info, write_sound
 from multigan.inference.export import export_model
 from multigan.inference.pretrained import save_model
+from multigan.plugins.audio.mel import LogMel
 from multigan.plugins.audio.networks.hifigan import HiFiGANGenerator
 from multigan.plugins.audio.recipe import MelConfig
 
@@ -72,7 +73,8 @@ def test_folders_keep_their_shape(cli: Any, model: Path, files: Path, tmp_path: 
         (["in/tone.wav", "in/deeper/mel.npy", "-o", "out.wav"], "name a folder"),
         (["in/tone.wav", "-o", "in/tone.wav"], "would overwrite an input"),
         (["in/tone.wav", "in/../in/tone.wav", "-o", "out"], "would both become"),
-        (["in/tone.wav", "--weights", "x.pth"], "say which vocoder: --model RUN, or"),
+        (["in/tone.wav", "--weights", "x.pth"], "say one vocoder: --model RUN, or"),
+        (["in/tone.wav", "--griffin-lim", 4, "--projection", 4], "say one way"),
         (["notes.wav"], "notes.wav: not a sound"),
         (["tall.npy"], "this model hears (8, frames)"),
         (["empty"], "no sounds or spectrograms in it"),
@@ -99,6 +101,17 @@ def test_what_can_be_read_is_made_all_the_same(cli: Any, model: Path, files: Pat
     shown = cli("vocode", "missing.wav", files / "tone.wav", "--model", model)
     assert shown.code == 2
     assert "missing.wav" in shown.err and "tone-vocoded.wav" in shown.out
+
+
+@pytest.mark.parametrize("way", ["griffin-lim", "projection"])
+def test_without_learning(cli: Any, model: Path, files: Path, tmp_path: Path, way: str) -> None:
+    """Of the spectrogram that the model would have heard."""
+    np.save(tmp_path / "mel.npy", np.linspace(-6, -4, 8 * 40).reshape(8, 40).astype(np.float32))
+    done = cli("vocode", tmp_path / "mel.npy", "--model", model, f"--{way}", 20)
+    assert done.code == 0
+    made = read_sound(tmp_path / "mel-vocoded.wav").samples
+    mel = LogMel(MEL)(torch.from_numpy(made)[None])[0]
+    assert (mel - torch.from_numpy(np.load(tmp_path / "mel.npy"))).abs().mean() < 0.3
 
 
 def test_other_models_are_no_vocoders(cli: Any, files: Path) -> None:
