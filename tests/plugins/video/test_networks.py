@@ -14,7 +14,6 @@ from multigan.plugins.video.networks.encoder import ContentEncoder
 from multigan.plugins.video.networks.generator import VideoGenerator
 from multigan.plugins.video.networks.motion import Motion
 from multigan.plugins.video.networks.parts import one_hot, widths
-from multigan.plugins.video.networks.pictures import PortraitPainter
 
 SMALL = {"size": 32, "width": 4, "widest": 8}
 
@@ -134,24 +133,3 @@ def test_the_classifier_reads_classes_from_its_features():
     clips = torch.randn(2, 6, 3, 32, 32)
     assert network.features(clips).shape == (2, 10) and network.features(clips).min() >= 0
     torch.testing.assert_close(network(clips), network.head(network.features(clips)))
-
-
-def test_a_painter_leaves_the_last_picture_where_its_mask_says():
-    torch.manual_seed(0)
-    painter = PortraitPainter(size=32, motion=5, width=4, widest=8, pictures=2).eval()
-    pictures, states = torch.rand(2, 6, 32, 32), torch.rand(2, 3, 5)
-    paint = painter.painter.paint
-    plain = painter(pictures, states)
-    assert plain.shape == (2, 3, 3, 32, 32)
-    with torch.no_grad():
-        paint.weight[:, 3] = 0
-        paint.bias[3] = 99
-    last = pictures[:, None, 3:].expand(-1, 3, -1, -1, -1)
-    torch.testing.assert_close(painter(pictures, states), last)
-    with torch.no_grad():
-        paint.bias[3] = -99
-    painted = painter(pictures, states)
-    assert not torch.allclose(painted, last, atol=0.1)
-    with torch.no_grad():
-        paint.bias[3] = 0
-    torch.testing.assert_close(painter(pictures, states), (painted + last) / 2)

@@ -62,11 +62,7 @@ class Animate:
         shape: dict[str, Any] = {"size": data.size, "widest": model.widest}
         self.extractor = ActionExtractor(actions=model.actions, width=model.width, **shape)
         self.animator = Animator(
-            actions=model.actions,
-            motion=model.motion,
-            width=model.width,
-            mask=model.mask,
-            **shape,
+            actions=model.actions, motion=model.motion, width=model.width, **shape
         )
         judges = {**shape, "width": model.discriminator_width, "spectral": model.spectral_norm}
         self.of_frames, self.of_clips = FrameDiscriminator(**judges), ClipDiscriminator(**judges)

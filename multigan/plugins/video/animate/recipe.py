@@ -20,9 +20,6 @@ class AnimateModel(Section):
     width: PositiveInt = Field(32, description="channels at half the size")
     discriminator_width: PositiveInt = Field(32, description="channels after the first halving")
     widest: PositiveInt = Field(256, description="most channels anywhere")
-    mask: bool = Field(
-        True, description="places of the portrait may be left as they are, such as its background"
-    )
     spectral_norm: bool = Field(True, description="of both judges")
 
 

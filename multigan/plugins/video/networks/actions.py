@@ -94,7 +94,6 @@ class Animator(Network):
         motion: M, of a state.
         width: channels at half the size.
         widest: most channels anywhere.
-        mask: see `PortraitPainter`.
     """
 
     def __init__(
@@ -105,13 +104,12 @@ class Animator(Network):
         motion: int = 64,
         width: int = 32,
         widest: int = 256,
-        mask: bool = True,
     ) -> None:
         super().__init__()
         self.size, self.actions = size, actions
         self.cell = nn.GRU(actions, motion, batch_first=True)
         self.painter = PortraitPainter(
-            size=size, motion=motion + actions, width=width, widest=widest, mask=mask
+            size=size, motion=motion + actions, width=width, widest=widest
         )
 
     def forward(self, portrait_BCHW: Tensor, actions_BTA: Tensor) -> Tensor:

@@ -29,7 +29,6 @@ class ContentPainter(nn.Module):
         width: channels at half the size.
         widest: most channels anywhere.
         gated: whether features of a picture may join, see `forward`.
-        channels: of the picture.
     """
 
     def __init__(
@@ -41,19 +40,18 @@ class ContentPainter(nn.Module):
         width: int,
         widest: int,
         gated: bool = False,
-        channels: int = 3,
     ) -> None:
         super().__init__()
-        levels = widths(size, width=width, widest=widest)
+        channels = widths(size, width=width, widest=widest)
         # Without biases: batch normalisation would take them away again.
-        self.stem = nn.Linear(content + motion, levels[0] * BASE**2, bias=False)
-        self.norms = nn.ModuleList(nn.BatchNorm2d(each) for each in levels)
+        self.stem = nn.Linear(content + motion, channels[0] * BASE**2, bias=False)
+        self.norms = nn.ModuleList(nn.BatchNorm2d(each) for each in channels)
         self.doublings = nn.ModuleList(
             nn.ConvTranspose2d(before, after, 4, 2, 1, bias=False)
-            for before, after in pairwise(levels)
+            for before, after in pairwise(channels)
         )
-        self.paint = nn.ConvTranspose2d(levels[-1], channels, 4, 2, 1)
-        self.gates = nn.ModuleList(_Gate(each) for each in levels[1:] if gated)
+        self.paint = nn.ConvTranspose2d(channels[-1], 3, 4, 2, 1)
+        self.gates = nn.ModuleList(_Gate(each) for each in channels[1:] if gated)
         for module in self.modules():
             if isinstance(module, nn.ConvTranspose2d | nn.Linear):
                 nn.init.normal_(module.weight, 0.0, 0.02)
@@ -61,7 +59,7 @@ class ContentPainter(nn.Module):
     def forward(
         self, content_BZ: Tensor, states_BTM: Tensor, features: Sequence[Tensor] = ()
     ) -> Tensor:
-        """Frames (B, T, C, H, W) in [-1, 1].
+        """Frames (B, T, 3, H, W) in [-1, 1].
 
         Args:
             content_BZ: for all frames of a clip.
@@ -84,11 +82,10 @@ class ContentPainter(nn.Module):
 class PortraitPainter(nn.Module):
     """A portrait and a state to a frame.
 
-    The portrait reaches the frame in three ways. Its looks, one vector for the whole picture, are
-    the content of a `ContentPainter`, which can show what stands elsewhere in the portrait or not
-    at all. The encoder's features join the painter's at 8 pixels and up. And the painter may leave
-    places as they are, by a mask of its own (Pumarola et al. 2018): what did not move keeps its
-    pixels. The portrait is encoded once for all frames of a clip.
+    The portrait reaches the frame in two ways. Its looks, one vector for the whole picture, are the
+    content of a `ContentPainter`, which can show what stands elsewhere in the portrait or not at
+    all. And the encoder's features join the painter's at 8 pixels and up: what did not move keeps
+    its details. The portrait is encoded once for all frames of a clip.
 
     Batch normalisation carries the learning. A fresh encoder says nearly the same of all pictures,
     and the painter learns to do without it: with the little differences brought to variance 1, it
@@ -100,8 +97,7 @@ class PortraitPainter(nn.Module):
         width: channels at half the size.
         widest: most channels anywhere.
         looks: Z, numbers of the vector.
-        pictures: of the portrait: 1, or several in a row, of which the last one is painted over.
-        mask: whether places may be left as they are.
+        channels: of the portrait: 3, or 3 times as many for several pictures in a row.
     """
 
     def __init__(
@@ -112,31 +108,25 @@ class PortraitPainter(nn.Module):
         width: int,
         widest: int,
         looks: int = 64,
-        pictures: int = 1,
-        mask: bool = True,
+        channels: int = 3,
     ) -> None:
         super().__init__()
         sizes = widths(size, width=width, widest=widest)
-        self.encoder = halvings(3 * pictures, *reversed(sizes))
+        self.encoder = halvings(channels, *reversed(sizes))
         self.looks = nn.Sequential(
             nn.Flatten(),
             nn.Linear(sizes[0] * BASE**2, looks, bias=False),
             nn.BatchNorm1d(looks, affine=False),
         )
-        shape = {"size": size, "motion": motion, "width": width, "widest": widest}
-        self.painter = ContentPainter(content=looks, gated=True, channels=4 if mask else 3, **shape)
+        self.painter = ContentPainter(
+            size=size, content=looks, motion=motion, width=width, widest=widest, gated=True
+        )
 
     def forward(self, portrait_BCHW: Tensor, states_BTM: Tensor) -> Tensor:
         """Frames (B, T, 3, H, W) in [-1, 1]."""
-        *features, whole_BCHW = self._encoded(portrait_BCHW)
-        painted_BTCHW = self.painter(self.looks(whole_BCHW), states_BTM, features[::-1])
-        frame_BTCHW, mask_BT1HW = painted_BTCHW[:, :, :3], painted_BTCHW[:, :, 3:]
-        if mask_BT1HW.shape[2]:
-            # From -1, painted, to 1, left as it is.
-            left_BT1HW = (1 + mask_BT1HW) / 2
-            last_B1CHW = portrait_BCHW[:, None, -3:]
-            frame_BTCHW = frame_BTCHW + left_BT1HW * (last_B1CHW - frame_BTCHW)
-        return frame_BTCHW
+        *features, last_BCHW = self._encoded(portrait_BCHW)
+        frames_BTCHW: Tensor = self.painter(self.looks(last_BCHW), states_BTM, features[::-1])
+        return frames_BTCHW
 
     def content(self, x_BCHW: Tensor) -> Tensor:
         """The looks of a picture, (B, Z)."""

@@ -29,7 +29,7 @@ class FramePredictor(Network):
         super().__init__()
         self.size, self.past, self.noise = size, past, noise
         self.painter = PortraitPainter(
-            size=size, motion=noise, width=width, widest=widest, pictures=past
+            size=size, motion=noise, width=width, widest=widest, channels=3 * past
         )
 
     def forward(self, past_BPCHW: Tensor, noise_BTE: Tensor) -> Tensor:
