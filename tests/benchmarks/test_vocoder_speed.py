@@ -195,27 +195,41 @@ def test_generators_are_faster_than_real_time(capsys: pytest.CaptureFixture[str]
 
 
 def test_the_shipped_vocoder_is_faster_than_real_time(capsys: pytest.CaptureFixture[str]) -> None:
+    """In processor time of one thread, beside what it is compared with on its card."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     pipe: Any = multigan.pipeline("vocoder-8khz")
     ways = {
         "vocoder": pipe.generator,
         "griffin-lim 32": without_learning(pipe, "griffin-lim", rounds=32).generator,
         "griffin-lim 100": without_learning(pipe, "griffin-lim", rounds=100).generator,
-        "projection 80": without_learning(pipe, "projection", rounds=80).generator,
+        "projection 144": without_learning(pipe, "projection", rounds=144).generator,
+        "projection 400": without_learning(pipe, "projection", rounds=400).generator,
     }
-    factors = {name: speed(way, rate=8000, frames=250) for name, way in ways.items()}
+    factors = {
+        name: speed(way, rate=8000, frames=250, clock=time.process_time)
+        for name, way in ways.items()
+    }
     tell("8 kHz", factors, capsys)
+    torch.set_num_threads(threads)
     assert factors["vocoder"] >= 5
 
 
-def speed(generator: nn.Module, *, rate: int, frames: int) -> float:
+def speed(
+    generator: nn.Module,
+    *,
+    rate: int,
+    frames: int,
+    clock: Callable[[], float] = time.perf_counter,
+) -> float:
     """Seconds of sound in a second: the best of five, of two seconds."""
     hop, bands = (256, 80) if rate == 22_050 else (64, 64)
     mels, seconds = torch.randn(1, bands, frames), []
     with torch.inference_mode():
         for _ in range(6):
-            started = time.perf_counter()
+            started = clock()
             generator(mels)
-            seconds.append(time.perf_counter() - started)
+            seconds.append(clock() - started)
     return frames * hop / rate / min(seconds[1:])
 
 
