@@ -13,7 +13,7 @@ from multigan.plugins.video.networks.pictures import PortraitPainter
 
 
 class FramePredictor(Network):
-    """Paints one frame after the other from the last few, its own among them.
+    """Paints how each frame differs from the one before, from the last few, its own among them.
 
     Args:
         size: side of the frames.
@@ -33,10 +33,10 @@ class FramePredictor(Network):
         )
 
     def forward(self, past_BPCHW: Tensor, noise_BTE: Tensor) -> Tensor:
-        """The next T frames (B, T, 3, H, W) in [-1, 1]."""
+        """The next T frames (B, T, 3, H, W), about in [-1, 1]."""
         frames = list(past_BPCHW.unbind(1))
         for noise_BE in noise_BTE.unbind(1):
             seen_BCHW = torch.cat(frames[-self.past :], dim=1)
-            next_BTCHW = self.painter(seen_BCHW, noise_BE[:, None])
-            frames.append(next_BTCHW[:, 0].to(past_BPCHW.dtype))
+            change_B1CHW = 2 * self.painter(seen_BCHW, noise_BE[:, None])
+            frames.append(frames[-1] + change_B1CHW[:, 0].to(past_BPCHW.dtype))
         return torch.stack(frames[past_BPCHW.shape[1] :], dim=1)
