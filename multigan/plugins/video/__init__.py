@@ -52,6 +52,8 @@ PLUGIN = Plugin(
         "reconstruction-copy": "the same of repeating the first frame",
         "psnr": "of predicted frames, in decibels, each one counted as 60 at most",
         "psnr-copy": "the same of repeating the last frame that was given",
+        "squared-error": "of predicted frames, where pixels go from 0 to 1",
+        "squared-error-copy": "the same of repeating the last frame that was given",
         "accuracy": "share of held-out clips that a classifier names right",
     },
 )

@@ -54,8 +54,9 @@ def test_the_predictor_is_near_and_possible_and_the_judge_sees_the_past():
     expected = relu(1 - real_B1).mean() + relu(1 + fake_B1).mean()
     torch.testing.assert_close(losses["adversarial"], expected)
     losses = generator.loss(batch, Step(0, 10, Noise(0)))
-    distance = (fake[:, 2:] - batch["video"][:, 2:]).abs().mean()
-    torch.testing.assert_close(losses["l1"], 50 * distance)
+    apart = fake[:, 2:] - batch["video"][:, 2:]
+    torch.testing.assert_close(losses["l1"], 10 * apart.abs().mean())
+    torch.testing.assert_close(losses["l2"], 200 * apart.square().mean())
     torch.testing.assert_close(losses["adversarial"], -fake_B1.mean())
 
 

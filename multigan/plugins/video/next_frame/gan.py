@@ -1,15 +1,16 @@
 """Going on with films: near to what really came, and possible to a judge of clips.
 
-L1 alone predicts the mean of all that could come, a blur; a judge of the whole clip, past included,
-asks for one of them (Mathieu et al., "Deep multi-scale video prediction beyond mean square error",
-ICLR 2016). Predictions are fed back in training as they are in use, so that errors do not pile up
-unseen. The baseline to beat repeats the last frame.
+Distances alone predict a mean of all that could come, a blur; a judge of the whole clip, past
+included, asks for one of them (Mathieu et al., "Deep multi-scale video prediction beyond mean
+square error", ICLR 2016). Predictions are fed back in training as they are in use, so that errors
+do not pile up unseen. The baseline to beat repeats the last frame.
 
 Shape suffixes: B clips, T frames, C channels, H and W pixels, V verdicts.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
@@ -87,10 +88,11 @@ class NextFrame:
         fake_BTCHW = self._continued(self.predictor, real_BTCHW, step.noise)
         real_BV, fake_BV = self._verdicts(real_BTCHW, fake_BTCHW)
         compared = real_BV if OBJECTIVES[self.loss.objective].needs_real else None
-        distance = F.l1_loss(fake_BTCHW[:, self.past :].float(), real_BTCHW[:, self.past :])
+        made, came = fake_BTCHW[:, self.past :].float(), real_BTCHW[:, self.past :]
         adversarial = generator_loss(self.loss.objective, fake_BV, compared)
         return {
-            "l1": self.loss.l1 * distance,
+            "l1": self.loss.l1 * F.l1_loss(made, came),
+            "l2": self.loss.l2 * F.mse_loss(made, came),
             "adversarial": self.loss.adversarial * adversarial,
         }
 
@@ -123,18 +125,19 @@ class NextFrame:
 
     @torch.no_grad()
     def evaluate(self, networks: Mapping[str, nn.Module], noise: Noise) -> dict[str, float]:
-        """Mean PSNR of predicted frames in decibels, beside repeating the last one given."""
-        scores = {"psnr": 0.0, "psnr-copy": 0.0}
+        """On held-out clips, beside repeating the last frame: see the plugin's manifest."""
+        scores: dict[str, float] = defaultdict(float)
         count = min(self.recipe.evaluate.samples, len(self.held_out))
         for start in range(0, count, CHUNK):
             real_BTCHW = self._some(start, min(start + CHUNK, count), noise.generator.device)
             made_BTCHW = self._continued(networks["predictor"], real_BTCHW, noise).float()
             came, made = (_unit(x[:, self.past :]) for x in (real_BTCHW, made_BTCHW))
             last = _unit(real_BTCHW[:, self.past - 1 : self.past]).expand_as(came)
-            for name, guess in (("psnr", made), ("psnr-copy", last)):
+            for name, guess in (("", made), ("-copy", last)):
                 decibels_N = psnr(guess.flatten(0, 1), came.flatten(0, 1))
                 # Where nothing moves a copy is perfect; 60 decibels stand for that.
-                scores[name] += float(decibels_N.clamp(max=60).view(len(came), -1).mean(1).sum())
+                scores[f"psnr{name}"] += float(decibels_N.clamp(max=60).mean()) * len(came)
+                scores[f"squared-error{name}"] += float(F.mse_loss(guess, came)) * len(came)
         return {name: value / count for name, value in scores.items()}
 
     @property

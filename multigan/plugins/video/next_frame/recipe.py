@@ -26,7 +26,12 @@ class NextFrameLoss(Section):
 
     objective: ObjectiveName = "hinge"
     adversarial: NonNegative = Field(1.0, description="weight of the judge for the predictor")
-    l1: NonNegative = Field(50.0, description="weight of the distance to the real frames")
+    l1: NonNegative = Field(10.0, description="weight of the distance to the real frames")
+    l2: NonNegative = Field(
+        200.0,
+        description="weight of the squared distance; with l1 alone small things are held still, "
+        "which is right of most pixels",
+    )
 
 
 class NextFrameSteps(Section):
