@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import multigan
 from multigan import registry
@@ -126,3 +127,20 @@ def test_the_vocoder_is_nearer_than_griffin_lim_and_says_the_same(cli: Any, tmp_
     copies = vocoder(vocoder.hear(said.waveforms)).waveforms
     judged = multigan.pipeline("spoken-digits-classifier")(copies).labels  # type: ignore[operator]
     assert sum(j == label[0] for j, label in zip(judged, said.labels, strict=True)) > 26
+
+
+def test_a_sprite_does_what_another_one_does() -> None:
+    """Films of generated characters, played by the first frames of others."""
+    from multigan.plugins.video.features import extractor
+
+    sprites: Any = multigan.pipeline("sprites")
+    animator: Any = multigan.pipeline("sprite-animator")
+    judge: Any = extractor("sprite-actions")
+    driving = sprites(17, seed=4, length=8)
+    with torch.inference_mode():
+        actions = animator.extractor(driving.clips * 2 - 1)
+        looks = sprites(17, seed=5, length=2).clips[:, 0].roll(5, 0) * 2 - 1
+        made = animator.animator(looks, actions).float().add(1).div(2).clamp(0, 1)
+    found = judge.logits(judge.features(made)).argmax(1).tolist()
+    right = sum(judge.class_names[i] == n for i, n in zip(found, driving.labels, strict=True))
+    assert right >= 15

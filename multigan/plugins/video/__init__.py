@@ -47,6 +47,7 @@ PLUGIN = Plugin(
         "transfer-error-copy": "the same of repeating the portrait",
         "looks-colours": "how far an animation's colours are from its portrait's",
         "looks-colours-real": "the same of real clips and their first frames",
+        "looks-colours-truth": "the same of the portrait's character really doing it",
         "looks-colours-driving": "how far an animation's colours are from the driving clip's",
         "reconstruction": "mean absolute error of clips made again, where pixels go from -1 to 1",
         "reconstruction-copy": "the same of repeating the first frame",

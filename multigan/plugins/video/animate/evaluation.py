@@ -77,6 +77,7 @@ class Transfer:
                 truth_BTCHW = self._stacked(self.truths[start : start + CHUNK])
                 scores["transfer-error"] = _error(made_BTCHW, truth_BTCHW)
                 scores["transfer-error-copy"] = _error(looks_BCHW[:, None], truth_BTCHW)
+                scores["looks-colours-truth"] = _apart(looks_BCHW, truth_BTCHW)
             for name, value_B in scores.items():
                 sums[name] += float(value_B.sum())
             if self.judge is not None:
