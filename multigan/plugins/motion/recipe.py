@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
+from multigan.config.classifier import ClassifierSteps
 from multigan.config.objectives import LabelSmoothing, ObjectiveName
 from multigan.config.recipe import Recipe
 from multigan.config.sections import (
@@ -152,12 +153,6 @@ class RecogniserLoss(Section):
     noise: NonNegative = Field(0.1, description="deviation of noise on what it sees")
 
 
-class RecogniserSteps(Section):
-    """Length of the stage."""
-
-    training: PositiveInt = 1000
-
-
 class RecogniserOptimizers(Section):
     """One network, one optimiser."""
 
@@ -173,5 +168,5 @@ class RecogniserRecipe(Recipe):
     data: MotionData = MotionData(window=32)
     model: RecogniserModel = RecogniserModel()
     loss: RecogniserLoss = RecogniserLoss()
-    steps: RecogniserSteps = RecogniserSteps()
+    steps: ClassifierSteps = ClassifierSteps()
     optimizers: RecogniserOptimizers = RecogniserOptimizers()
