@@ -7,6 +7,7 @@ this process; a few tests start real commands.
 from __future__ import annotations
 
 import contextlib
+import gc
 import hashlib
 import os
 import signal
@@ -119,6 +120,7 @@ class Fork:
 
         torch.set_num_threads(1)
         self.log = folder / f"log-{time.monotonic_ns()}.txt"
+        gc.collect()  # a fork cannot end the threads of what it would collect
         self.pid = os.fork()
         if self.pid == 0:
             self._child(words, before, env)

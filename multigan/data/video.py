@@ -54,14 +54,14 @@ class VideoReader:
         self._container = open_video(path)
         try:
             self._stream = _moving_pictures(self._container, path)
-            self._first = self._decode()
+            self._first: Iterator[av.VideoFrame] = self._decode()
             # Rotation and colours are known for certain only once a frame is decoded.
             self._peeked = next(self._first, None)
         except BaseException:
             self._container.close()
             raise
         if self._peeked is None:
-            self._container.close()
+            self.close()
             raise DataError(f"{path}: no frame of it can be decoded; copy or export it again")
         self._orientation = _orientation(self._peeked)
         self._size = self._peeked.width, self._peeked.height
@@ -98,7 +98,13 @@ class VideoReader:
         return [*times, end]
 
     def close(self) -> None:
-        """Lets go of the file."""
+        """Lets go of the file, and of the decoder's threads.
+
+        The frames to come and this reader refer to each other. Left to the garbage collector, a
+        decoder might be ended in a process that was forked meanwhile, which has none of its threads
+        and would wait for them for ever.
+        """
+        self._first, self._peeked = iter(()), None
         self._container.close()
 
     def _timed(self) -> Iterator[tuple[av.VideoFrame, Fraction, Fraction]]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 
@@ -262,20 +265,36 @@ def test_a_film_is_known_by_its_name_or_its_frames(tmp_path: Path) -> None:
 def test_a_film_is_entered_near_the_wanted_frame(tmp_path, suffix, codec):
     """From anywhere on it gives what reading it whole gives, and decodes little before."""
     path = make(tmp_path / f"a{suffix}", count=60, size=(320, 96), codec=codec, gop=10)
-    whole = list(open_film(path).frames())
-    moments = open_film(path).moments()
+    with closing(open_film(path)) as reader:
+        whole = list(reader.frames())
+    with closing(open_film(path)) as reader:
+        moments = reader.moments()
     assert moments[:-1] == [frame.time for frame in whole]
     assert moments[-1] == whole[-1].time + whole[-1].duration
     for first in (0, 1, 9, 10, 31, 59):
-        reader = open_film(path)
-        frames = list(reader.frames(start=moments[first]))
+        with closing(open_film(path)) as reader:
+            frames = list(reader.frames(start=moments[first]))
         assert [frame.time for frame in frames] == moments[first:-1]
         for frame, expected in zip(frames, whole[first:], strict=True):
             assert np.abs(frame.rgb.astype(int) - expected.rgb).max() <= 2
-        reader.close()
-    reader = open_film(path)
-    decoded, decode = [], reader._decode
-    reader._decode = lambda: (decoded.append(frame) or frame for frame in decode())
-    next(reader.frames(start=moments[45]))
+    with closing(open_film(path)) as reader:
+        decoded, decode = [], reader._decode
+        reader._decode = lambda: (decoded.append(frame) or frame for frame in decode())
+        next(reader.frames(start=moments[45]))
     assert len(decoded) <= (20 if suffix != ".ts" else 60)  # a TS may have to be read from the top
-    reader.close()
+
+
+def test_a_closed_reader_leaves_no_garbage(tmp_path):
+    """A decoder that is collected in a forked process waits for threads that are not there."""
+    path = make(tmp_path / "a.mp4", count=5)
+    gc.collect()
+    gc.disable()
+    try:
+        reader = open_film(path)
+        list(reader.frames())
+        kept = weakref.ref(reader)
+        reader.close()
+        del reader
+        assert kept() is None
+    finally:
+        gc.enable()
